@@ -1,0 +1,141 @@
+# What .ci/run is made of. Sourced; expects $work and `set -euo pipefail`.
+
+current=""
+began=$SECONDS
+steps=()
+
+say() { printf '%s\n' "$@"; }
+
+# step NAME: end the step before, begin a new one.
+step() {
+    [ -z "$current" ] || steps+=("$(printf '%5d s  %s' $((SECONDS - began)) "$current")")
+    current=$1 began=$SECONDS
+    say "" "=== $1"
+}
+
+# finish STATUS: the summary, and the temporary folder goes. Called once, by the EXIT trap.
+finish() {
+    trap - EXIT
+    say "" "=== summary"
+    if [ ${#steps[@]} -gt 0 ]; then printf '%s\n' "${steps[@]}"; fi
+    if [ "$1" -eq 0 ]; then
+        say "all steps passed in $SECONDS s"
+    else
+        say "$(printf '%5d s  %s' $((SECONDS - began)) "$current")  <-- FAILED with status $1"
+    fi
+    cd /
+    end_own_processes
+    rm -rf "$work" || true
+    exit "$1"
+}
+
+# end_own_processes: what a test that failed left running in this run's own folder, and nothing else.
+end_own_processes() {
+    local place pid
+    for place in /proc/[0-9]*/cwd; do
+        pid=${place#/proc/} pid=${pid%/cwd}
+        case "$(readlink "$place" 2>/dev/null || true)" in
+            "$work" | "$work"/*) [ "$pid" = $$ ] || kill -9 "$pid" 2>/dev/null || true ;;
+        esac
+    done
+}
+
+# retry COMMAND...: three tries for what needs a network.
+retry() {
+    local try
+    for try in 1 2 3; do
+        if "$@"; then return 0; fi
+        say "try $try failed: $*"
+        sleep $((try * 5))
+    done
+    return 1
+}
+
+is_good() { "$1" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; }
+
+# ensure_python: python3 on the PATH is 3.10 or newer and can make environments.
+ensure_python() {
+    local minor found
+    mkdir -p "$work/bin"
+    if ! is_good python3; then
+        found=""
+        for minor in 11 12 13 10; do
+            if found=$(find_python "$minor"); then break; fi
+        done
+        if [ -z "$found" ]; then
+            retry apt-get update -q
+            retry apt-get install -q -y --no-install-recommends python3 python3-venv git
+            found=$(command -v python3)
+        fi
+        printf '#!/bin/sh\nexec "%s" "$@"\n' "$found" >"$work/bin/python3"
+        chmod +x "$work/bin/python3"
+        export PATH="$work/bin:$PATH"
+    fi
+    is_good python3
+}
+
+# find_python MINOR: the path of a Python 3.MINOR that works.
+find_python() {
+    local candidate
+    for candidate in "$(command -v "python3.$1" 2>/dev/null || true)" \
+        "$HOME"/.pyenv/versions/3."$1".*/bin/python /opt/python/3."$1"*/bin/python; do
+        # A pyenv shim is a command for every version it knows and works only for the chosen ones.
+        if [ -n "$candidate" ] && is_good "$candidate"; then
+            "$candidate" -c 'import sys; print(sys.executable)'
+            return 0
+        fi
+    done
+    return 1
+}
+
+# copy_files FROM TO: what git tracks, as it stands in the work tree.
+copy_files() {
+    mkdir -p "$2"
+    git -c safe.directory='*' -C "$1" ls-files -z |
+        (cd "$1" && xargs -0 -I{} sh -c '[ -e "$1" ] && printf "%s\0" "$1" || true' sh {}) |
+        tar -C "$1" --null -T - -cf - | tar -C "$2" -xf -
+}
+
+# new_venv FOLDER PYTHON
+new_venv() {
+    "$2" -m venv "$1"
+    retry "$1/bin/python" -m pip install -q --upgrade pip
+}
+
+# run_readme_command WORD: the README's one-line command that contains WORD, as it stands there.
+run_readme_command() {
+    local command
+    command=$(grep -E "^python3 -m venv .*$1" README.md) || { say "README.md has no command with $1"; return 1; }
+    [ "$(printf '%s\n' "$command" | wc -l)" -eq 1 ]
+    say "+ $command"
+    bash -euo pipefail -c "$command"
+}
+
+# test_wheel DIST ENVIRONMENT: the wheel and nothing else, in an empty folder.
+test_wheel() {
+    local wheel
+    wheel=$(ls "$1"/*.whl)
+    new_venv "$2" python3
+    retry "$2/bin/pip" install -q "$wheel"
+    "$2/bin/pip" check
+    mkdir "$work/empty"
+    cp .ci/wheel_smoke.py tests/typing/api.py "$work/empty"
+    (
+        cd "$work/empty"
+        "$2/bin/python" -W error wheel_smoke.py
+        "$2/bin/otel-stdlib" --help >/dev/null
+        # The installed package is typed: user code checks against it, not against the checkout.
+        "$work/dev/bin/mypy" --strict --python-executable "$2/bin/python" api.py
+    )
+}
+
+# test_core PYTHON MINOR: the tests that need no server. The oldest Python gets the oldest dependencies.
+test_core() {
+    local environment="$work/core-3.$2" constraints=()
+    new_venv "$environment" "$1"
+    if [ "$2" = 10 ]; then constraints=(-c .ci/oldest.txt); fi
+    retry "$environment/bin/pip" install -q -e '.[test]' "${constraints[@]}"
+    "$environment/bin/pip" list 2>/dev/null | grep -iE '^(orjson|python-json-logger|pyyaml) '
+    "$environment/bin/python" -m pytest -q -m "not server and not slow"
+    rm -rf "$environment"
+}

@@ -1,0 +1,104 @@
+"""OpenTelemetry log records from Python's own ``logging``: crash-safe, exactly once, never in the way."""
+
+from otel_stdlib.config.dictconfig import load_dict_config
+from otel_stdlib.config.errors import ConfigFileError
+from otel_stdlib.config.registry import register_backend
+from otel_stdlib.facade.backends import BatchBackendInterface, LogBackendInterface
+from otel_stdlib.facade.configure import configure_logger, generate_correlation_id
+from otel_stdlib.facade.functions import (
+    alog,
+    alog_critical,
+    alog_debug,
+    alog_error,
+    alog_info,
+    alog_warning,
+    log,
+    log_critical,
+    log_debug,
+    log_error,
+    log_exception,
+    log_info,
+    log_warning,
+)
+from otel_stdlib.facade.logger import OTelLogger
+from otel_stdlib.facts.diagnostics import debug_logger
+from otel_stdlib.facts.errors import (
+    ConfigError,
+    MissingExtraError,
+    OTelStdlibError,
+    SpoolError,
+    SpoolFull,
+    StateError,
+)
+from otel_stdlib.facts.public import show_as_public
+from otel_stdlib.queue.handler import OTelQueueHandler
+from otel_stdlib.queue.listener import OTelQueueListener
+from otel_stdlib.record.context import (
+    ContextExecutor,
+    SpanContext,
+    attach,
+    current_context,
+    detach,
+    wrap_context,
+)
+from otel_stdlib.record.formatter import OTelFormatter
+from otel_stdlib.record.traceparent import format_traceparent, parse_traceparent
+from otel_stdlib.tracing.decorate import otel_log, otel_trace
+from otel_stdlib.tracing.headers import extract_headers, inject_headers
+from otel_stdlib.tracing.manager import SpanManager, aotel_span, otel_span
+from otel_stdlib.tracing.middleware import ASGITraceMiddleware, WSGITraceMiddleware
+from otel_stdlib.tracing.work import Span
+
+__all__ = [
+    "ASGITraceMiddleware",
+    "BatchBackendInterface",
+    "ConfigError",
+    "ConfigFileError",
+    "ContextExecutor",
+    "LogBackendInterface",
+    "MissingExtraError",
+    "OTelFormatter",
+    "OTelLogger",
+    "OTelQueueHandler",
+    "OTelQueueListener",
+    "OTelStdlibError",
+    "Span",
+    "SpanContext",
+    "SpanManager",
+    "SpoolError",
+    "SpoolFull",
+    "StateError",
+    "WSGITraceMiddleware",
+    "alog",
+    "alog_critical",
+    "alog_debug",
+    "alog_error",
+    "alog_info",
+    "alog_warning",
+    "aotel_span",
+    "attach",
+    "configure_logger",
+    "current_context",
+    "debug_logger",
+    "detach",
+    "extract_headers",
+    "format_traceparent",
+    "generate_correlation_id",
+    "inject_headers",
+    "load_dict_config",
+    "log",
+    "log_critical",
+    "log_debug",
+    "log_error",
+    "log_exception",
+    "log_info",
+    "log_warning",
+    "otel_log",
+    "otel_span",
+    "otel_trace",
+    "parse_traceparent",
+    "register_backend",
+    "wrap_context",
+]
+
+_shown = show_as_public(__name__, __all__, globals())

@@ -1,0 +1,53 @@
+"""What comes next in a source, read while its destination works on the batch before."""
+
+from __future__ import annotations
+
+from otel_stdlib.delivery.contract import Chunk, Source
+from otel_stdlib.delivery.policy import DeliveryPolicy
+
+__all__ = ["ReadAhead"]
+
+#: Sources that are read ahead at the same time: memory for a batch of each.
+_SOURCES = 2
+
+
+class ReadAhead:
+    """Reads of sources, one of each perhaps made before it is asked for. Used by one thread.
+
+    Args:
+        policy: the limits of a read.
+    """
+
+    def __init__(self, policy: DeliveryPolicy) -> None:
+        self._records = policy.batch_records
+        self._bytes = policy.batch_bytes
+        #: By source: where the read began, and what it gave.
+        self._kept: dict[Source, tuple[int, Chunk]] = {}
+
+    def look(self, source: Source, start: int) -> None:
+        """Read from ``start`` and keep it. Never raises: a source that fails does so again in ``read``."""
+        self._kept.pop(source, None)
+        try:
+            chunk = source.read(start, self._records, self._bytes)
+        except Exception:
+            return
+        while len(self._kept) >= _SOURCES:
+            del self._kept[next(iter(self._kept))]
+        if chunk.frames:
+            self._kept[source] = (start, chunk)
+
+    def read(self, source: Source, start: int) -> Chunk:
+        """What ``source.read`` gives now: what was kept, filled up with what has come since."""
+        begin, kept = self._kept.pop(source, (-1, None))
+        if kept is None or begin != start:
+            return source.read(start, self._records, self._bytes)
+        records = self._records - len(kept.frames)
+        room = self._bytes - sum(len(frame.payload) for frame in kept.frames)
+        if records <= 0 or room <= 0:
+            return kept
+        more = source.read(kept.end, records, room)
+        return Chunk([*kept.frames, *more.frames], more.end, kept.damaged + more.damaged)
+
+    def clear(self) -> None:
+        """Keep nothing."""
+        self._kept.clear()

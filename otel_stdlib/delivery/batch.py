@@ -1,0 +1,33 @@
+"""When a batch is sent. Pure, fed with ``now``."""
+
+from __future__ import annotations
+
+__all__ = ["Linger"]
+
+
+class Linger:
+    """Whether records that do not fill a batch go now or wait for more.
+
+    Args:
+        age: seconds that they wait at most.
+    """
+
+    def __init__(self, age: float) -> None:
+        self._age = age
+        self._since: float | None = None
+
+    def ready(self, now: float, *, full: bool) -> bool:
+        """Send now? Called when there is at least one record."""
+        if full or self._age <= 0:
+            self._since = None
+            return True
+        if self._since is None:
+            self._since = now
+        if now - self._since >= self._age:
+            self._since = None
+            return True
+        return False
+
+    def due(self) -> float:
+        """When what waits must go; 0 when nothing waits."""
+        return 0.0 if self._since is None else self._since + self._age

@@ -1,0 +1,161 @@
+"""One source at one destination: what is read but not settled yet, and when to try again."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from otel_stdlib.delivery.batch import Linger
+from otel_stdlib.delivery.contract import Batch, Outcome, Source, Verdict
+from otel_stdlib.delivery.policy import DeliveryPolicy
+from otel_stdlib.delivery.retry import Backoff
+from otel_stdlib.spool.frame import Frame
+
+__all__ = ["Lane"]
+
+#: After so many unexpected errors in a row a batch is taken for one with a poison record.
+UNEXPECTED = 5
+
+
+class Lane:
+    """The state of one source. Used by the delivery thread only, but for ``cursor``.
+
+    A stretch of the spool is read, becomes one or more batches, and moves the cursor when
+    every record of it is settled. Until then the cursor stays, so that a kill sends it again.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        policy: DeliveryPolicy,
+        chance: Callable[[], float],
+        on_done: Callable[[Source], None] | None,
+    ) -> None:
+        self.source = source
+        self.on_done = on_done
+        #: Everything below is settled; read by other threads.
+        self.cursor = source.load_cursor()
+        self.positioned = False
+        self.backoff = Backoff(policy.retry_delay, policy.max_retry_delay, chance)
+        self.linger = Linger(policy.batch_age)
+        #: Batches of the present stretch that are not settled.
+        self.work: deque[Batch] = deque()
+        #: Rejected records that no dead letter holds yet.
+        self.rejected: list[tuple[Frame, str]] = []
+        self.stretch_end = self.cursor
+        self.unexpected = 0
+        #: Failures that were no answer: the end of a process does not wait for a second one.
+        self.failures = 0
+        #: What lies below does not linger: somebody waits for it. Set by other threads.
+        self.hurry = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether a stretch is in work."""
+        return bool(self.work or self.rejected)
+
+    @property
+    def failing(self) -> bool:
+        """Whether the last try failed."""
+        return self.backoff.failures > 0
+
+    def finished(self) -> bool:
+        """Whether everything that the source has is settled; False when it cannot be read."""
+        if self.busy:
+            return False
+        try:
+            return self.cursor >= self.source.head()
+        except OSError:
+            return False
+
+    def place(self, position: int | None) -> int:
+        """Go on from where the destination itself says it is; how many records it had already."""
+        self.positioned = True
+        if position is None:
+            return 0
+        known = 0
+        if self.busy:
+            known = self._drop_below(position)
+        elif position > self.cursor:
+            self.settle(position)
+        return known
+
+    def go_back(self, position: int) -> bool:
+        """The destination has nothing from here on, whatever it said before; whether that lies behind us."""
+        if position >= self.cursor:
+            return False
+        self.work.clear()
+        self.stretch_end = position
+        self.settle(position)
+        return True
+
+    def _drop_below(self, position: int) -> int:
+        known = 0
+        kept: deque[Batch] = deque()
+        for batch in self.work:
+            frames = [frame for frame in batch.frames if frame.lsn >= position]
+            known += len(batch.frames) - len(frames)
+            if frames:
+                start = max(batch.start, min(position, frames[0].lsn))
+                kept.append(Batch(batch.origin, frames, start, batch.end, batch.memo))
+        self.work = kept
+        if not self.busy:
+            self.settle(self.stretch_end)
+        return known
+
+    def begin(self, frames: Sequence[Frame], start: int, end: int) -> None:
+        """Take up a stretch."""
+        self.stretch_end = end
+        if frames:
+            self.work.append(Batch(self.source.origin, frames, start, end))
+
+    def take(self, batch: Batch, outcomes: Sequence[Outcome] | None) -> tuple[int, int, int]:
+        """Sort out the answer to the first batch; how many were stored, duplicate, to be retried."""
+        if outcomes is None:
+            self.work.popleft()
+            return len(batch.frames), 0, 0
+        if len(outcomes) != len(batch.frames):
+            raise ValueError(f"the destination answered for {len(outcomes)} of {len(batch.frames)} records")
+        again: list[Frame] = []
+        rejected: list[tuple[Frame, str]] = []
+        stored = duplicate = 0
+        for frame, outcome in zip(batch.frames, outcomes, strict=True):
+            if outcome.verdict is Verdict.STORED:
+                stored += 1
+            elif outcome.verdict is Verdict.DUPLICATE:
+                duplicate += 1
+            elif outcome.verdict is Verdict.RETRY:
+                again.append(frame)
+            else:
+                rejected.append((frame, outcome.reason))
+        # Only an answer that was read to its end takes the batch out: a wrong one loses nothing.
+        self.work.popleft()
+        self.rejected += rejected
+        if again:
+            self.work.appendleft(Batch(batch.origin, again, batch.start, batch.end, batch.memo))
+        return stored, duplicate, len(again)
+
+    def halve(self, reason: str) -> None:
+        """The first batch was refused whole: find the record at fault, or give up the one that it is."""
+        batch = self.work.popleft()
+        if len(batch.frames) == 1:
+            self.rejected.append((batch.frames[0], reason))
+            return
+        middle = len(batch.frames) // 2
+        cut = batch.frames[middle].lsn
+        # Each half keeps what the first try chose, so that a re-send goes to the same place.
+        self.work.appendleft(Batch(batch.origin, batch.frames[middle:], cut, batch.end, batch.memo))
+        self.work.appendleft(Batch(batch.origin, batch.frames[:middle], batch.start, cut, batch.memo))
+
+    def note_unexpected(self) -> bool:
+        """One more error that no destination should raise; True when the batch is to be halved for it."""
+        self.unexpected += 1
+        if self.unexpected < UNEXPECTED:
+            return False
+        self.unexpected = 0
+        return True
+
+    def settle(self, end: int) -> None:
+        """Everything below ``end`` is settled."""
+        self.source.save_cursor(end)
+        self.cursor = end

@@ -1,0 +1,99 @@
+"""How a destination is delivered to: batches, retries, the breaker. Checked where it is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from otel_stdlib.facts.errors import ConfigError
+
+__all__ = ["DeliveryPolicy", "RetryOptions"]
+
+
+@dataclass(frozen=True)
+class RetryOptions:
+    """The options that the back end of every server has. Times in seconds."""
+
+    #: Failures in a row before one is said on stderr. It never bounds the life of a record.
+    max_retries: int = 3
+    #: The first pause after a failure; it doubles up to ``max_retry_delay``.
+    retry_delay: float = 1.0
+    max_retry_delay: float = 60.0
+    #: Between health checks while the breaker is open.
+    health_check_interval: float = 30.0
+    #: Failures in a row that open the breaker.
+    circuit_breaker_threshold: int = 5
+    #: How long an open breaker keeps everything away from the server.
+    circuit_breaker_timeout: float = 60.0
+
+
+@dataclass(frozen=True)
+class DeliveryPolicy:
+    """Limits and times of delivery. Times in seconds.
+
+    Raises:
+        ConfigError: a value is out of range; the message quotes the option.
+    """
+
+    #: Records in one batch at most.
+    batch_records: int = 1000
+    #: Bytes of payload in one batch, about.
+    batch_bytes: int = 1 << 20
+    #: How long a batch that is not full waits for more.
+    batch_age: float = 0.0
+    #: The first pause after a failure; it doubles with each further one.
+    retry_delay: float = 0.5
+    #: No pause is longer.
+    max_retry_delay: float = 60.0
+    #: Failures in a row before one is said on stderr. It never bounds the life of a record.
+    max_retries: int = 3
+    #: Failures in a row that open the breaker.
+    circuit_breaker_threshold: int = 5
+    #: How long the open breaker keeps everything away from the destination.
+    circuit_breaker_timeout: float = 30.0
+    #: Pause between health checks while the breaker is open.
+    health_check_interval: float = 30.0
+    #: How often a waiting thread looks for new records. A log call never wakes it.
+    poll_interval: float = 0.05
+
+    def __post_init__(self) -> None:
+        for name in ("batch_records", "batch_bytes", "circuit_breaker_threshold"):
+            _whole(name, getattr(self, name), 1)
+        _whole("max_retries", self.max_retries, 0)
+        for name in ("batch_age", "retry_delay", "max_retry_delay"):
+            _seconds(name, getattr(self, name), zero=True)
+        for name in ("circuit_breaker_timeout", "health_check_interval", "poll_interval"):
+            _seconds(name, getattr(self, name), zero=False)
+        if self.max_retry_delay < self.retry_delay:
+            raise ConfigError(
+                f"option 'max_retry_delay' ({self.max_retry_delay}) must not be below "
+                f"'retry_delay' ({self.retry_delay})",
+                option="max_retry_delay",
+            )
+
+    @classmethod
+    def of(cls, options: object, parts: int = 1) -> DeliveryPolicy:
+        """The policy in a back end's options, which have the same names; a batch is ``parts`` of theirs.
+
+        Raises:
+            ConfigError: a value is out of range; the message quotes the option.
+        """
+        given = {
+            item.name: getattr(options, item.name) for item in fields(cls) if hasattr(options, item.name)
+        }
+        for name in ("batch_records", "batch_bytes"):
+            given[name] *= parts
+        return cls(**given)
+
+
+def _whole(name: str, value: object, low: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < low:
+        raise ConfigError(
+            f"option {name!r} must be a whole number of at least {low}, not {value!r}", option=name
+        )
+
+
+def _seconds(name: str, value: object, *, zero: bool) -> None:
+    good = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e9
+    if not good or (value == 0 and not zero):
+        least = "of 0 or more" if zero else "above 0"
+        raise ConfigError(f"option {name!r} must be seconds {least}, not {value!r}", option=name)

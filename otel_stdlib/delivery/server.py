@@ -1,0 +1,270 @@
+"""One attempt at one lane: open, place, read, deliver, settle. No threads and no waiting here."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
+from otel_stdlib.delivery.ahead import ReadAhead
+from otel_stdlib.delivery.breaker import Breaker, BreakerState
+from otel_stdlib.delivery.contract import Destination, Verdict
+from otel_stdlib.delivery.deadletter import DeadLetterFile
+from otel_stdlib.delivery.lane import Lane
+from otel_stdlib.delivery.policy import DeliveryPolicy
+from otel_stdlib.delivery.retry import asked_pause
+from otel_stdlib.delivery.status import Status
+from otel_stdlib.facts.diagnostics import say
+from otel_stdlib.facts.errors import PermanentError, RetryableError, ThrottledError
+from otel_stdlib.spool.frame import Frame
+
+__all__ = ["LaneServer", "WithMeanwhile"]
+
+
+@runtime_checkable
+class WithMeanwhile(Protocol):
+    """A destination that says when its target works on a batch and it would only wait.
+
+    It calls ``meanwhile`` then, on the delivery thread, inside ``deliver``: the next records are read.
+    """
+
+    meanwhile: Callable[[], None]
+
+
+class _At(enum.Enum):
+    """What is being asked: an error is its fault."""
+
+    SOURCE = "source"
+    DESTINATION = "destination"
+    #: The destination with records in hand: it may stumble over one of them.
+    BATCH = "batch"
+    LETTERS = "letters"
+
+
+class LaneServer:
+    """Serves lanes of one destination, one batch a call. Used by one thread at a time.
+
+    Args:
+        accept: whether the destination wants a frame; None: all. What it does not want is
+            settled without being sent, and is not lost.
+    """
+
+    def __init__(
+        self,
+        destination: Destination,
+        policy: DeliveryPolicy,
+        dead_letters: DeadLetterFile,
+        status: Status,
+        accept: Callable[[Frame], bool] | None,
+    ) -> None:
+        self.destination = destination
+        self.breaker = Breaker(policy.circuit_breaker_threshold, policy.circuit_breaker_timeout)
+        self._policy = policy
+        self._dead_letters = dead_letters
+        self._status = status
+        self._accept = accept
+        self._open = False
+        self._next_probe = 0.0
+        #: Whether a probe of the half-open breaker has passed.
+        self._probed = False
+        #: Until when the server asked for a pause.
+        self._not_before = 0.0
+        self._at = _At.SOURCE
+        self._ahead = ReadAhead(policy)
+        if isinstance(destination, WithMeanwhile):
+            destination.meanwhile = self._read_ahead
+        #: Whose batch is with the destination.
+        self._delivering: Lane | None = None
+
+    def close(self) -> None:
+        """Close the destination; it is opened again before the next batch."""
+        self._open = False
+        self._ahead.clear()
+        self.destination.close()
+
+    def serve(self, lane: Lane, now: float, *, urgent: bool = False) -> bool:
+        """Do one piece of work; whether there was any. ``urgent`` overrides pauses and linger."""
+        if not urgent and not self._is_due(lane, now):
+            return False
+        self._at = _At.SOURCE
+        try:
+            if not self._prepare(lane):
+                return False
+            if not lane.busy and not self._read(lane, now, urgent):
+                return False
+            if lane.work:
+                self._deliver(lane, now)
+            self._at = _At.SOURCE
+            if lane.rejected:
+                self._bury(lane)
+            if not lane.busy:
+                lane.settle(lane.stretch_end)
+                lane.backoff.succeed()
+                lane.unexpected = 0
+        except (KeyboardInterrupt, SystemExit, GeneratorExit):
+            raise
+        except BaseException as error:
+            self._failed(lane, error, now)
+        return True
+
+    def _is_due(self, lane: Lane, now: float) -> bool:
+        if now < self._not_before:
+            return False
+        if self.breaker.allows(now):
+            return lane.backoff.due <= now
+        if now < self._next_probe:
+            return False
+        self._next_probe = now + self._policy.health_check_interval
+        try:
+            self.destination.probe()
+        except (KeyboardInterrupt, SystemExit, GeneratorExit):
+            raise
+        except BaseException as error:
+            self._status.error(error)
+            return False
+        self._probed = True
+        self.breaker.half_open()
+        return True
+
+    def _prepare(self, lane: Lane) -> bool:
+        """Connected and asked for its position; False when there is nothing to do.
+
+        A half-open breaker's destination is probed once before it gets a batch.
+        """
+        if not lane.busy and lane.cursor >= lane.source.head():
+            return False
+        self._at = _At.DESTINATION
+        if self.breaker.state is BreakerState.HALF_OPEN and not self._probed:
+            self.destination.probe()
+            self._probed = True
+        if not self._open:
+            self.destination.open()
+            self._open = True
+        if not lane.positioned:
+            position = self.destination.position(lane.source.origin)
+            lost_from = getattr(self.destination, "lost_from", None)
+            lost = lost_from(lane.source.origin) if lost_from is not None else None
+            self._at = _At.SOURCE
+            if lost is not None and lane.go_back(lost):
+                say(
+                    f"lost:{self.destination.name}",
+                    f"{self.destination.name} lost records that it had acknowledged: what the spool still has "
+                    "of them is sent again",
+                )
+            known = lane.place(position)
+            if known:
+                self._status.counters.add("duplicate", known)
+        return True
+
+    def _read(self, lane: Lane, now: float, urgent: bool) -> bool:
+        self._at = _At.SOURCE
+        source, policy = lane.source, self._policy
+        chunk = self._ahead.read(source, lane.cursor)
+        frames = chunk.frames
+        if frames:
+            full = len(frames) >= policy.batch_records or chunk.end < source.head() or not source.live
+            hurried = urgent or lane.cursor < lane.hurry
+            if not lane.linger.ready(now, full=full or hurried):
+                return False
+        if chunk.damaged:  # not before the stretch is taken up: what lingers is read again
+            self._status.counters.add("damaged", chunk.damaged)
+            say(
+                f"damaged:{self.destination.name}",
+                f"{chunk.damaged} damaged records in the spool {source.origin.spool_id} were skipped",
+            )
+        if self._accept is not None:
+            frames = list(filter(self._accept, frames))
+        if not frames and chunk.end == lane.cursor:
+            return False
+        lane.begin(frames, lane.cursor, chunk.end)
+        return True
+
+    def _read_ahead(self) -> None:
+        """What comes behind the stretch in work, while the target works on that."""
+        lane = self._delivering
+        if lane is not None and len(lane.work) == 1:
+            self._ahead.look(lane.source, lane.stretch_end)
+
+    def _deliver(self, lane: Lane, now: float) -> None:
+        batch = lane.work[0]
+        self._at = _At.BATCH
+        self._delivering = lane
+        try:
+            outcomes = self.destination.deliver(batch)
+        except PermanentError as error:
+            # The server answered: it is well, and one record or more is not.
+            self._alive()
+            lane.halve(self._status.error(error))
+            return
+        stored, duplicate, again = lane.take(batch, outcomes)
+        counters = self._status.counters
+        counters.add("stored", stored)
+        if duplicate:
+            counters.add("duplicate", duplicate)
+        if again:
+            counters.add("retried", again)
+            reason = next(
+                (o.reason for o in outcomes or () if o.verdict is Verdict.RETRY and o.reason),
+                "no reason given",
+            )
+            partial = RetryableError(f"{again} of {len(batch.frames)} records are to be sent again: {reason}")
+            lane.backoff.fail(now)
+            self._complain(lane, self._status.error(partial))
+            if again == len(batch.frames):
+                # It answers and takes nothing: as good as down to whoever waits for the records.
+                self._down(now)
+                return
+        self._alive()
+
+    def _alive(self) -> None:
+        self.breaker.succeed()
+        self._status.success()
+
+    def _down(self, now: float) -> None:
+        """A failure for the breaker; health checks begin one interval from now."""
+        self._probed = False
+        self.breaker.fail(now)
+        self._next_probe = max(self._next_probe, now + self._policy.health_check_interval)
+
+    def _bury(self, lane: Lane) -> None:
+        self._at = _At.LETTERS
+        self._dead_letters.write(lane.source.origin, lane.rejected)
+        count = len(lane.rejected)
+        reason = lane.rejected[-1][1]
+        lane.rejected.clear()
+        self._status.counters.add("rejected", count)
+        say(
+            f"rejected:{self.destination.name}",
+            f"{self.destination.name} refused {count} records for good, kept in "
+            f"{self._dead_letters.path or 'memory'}: {reason}",
+        )
+        self._at = _At.SOURCE
+
+    def _failed(self, lane: Lane, error: BaseException, now: float) -> None:
+        """Note a failure against what failed: a spool or a full disk is not the destination's fault."""
+        text = self._status.error(error)
+        if isinstance(error, ThrottledError):
+            # The server is well and asks for time: for all that goes to it.
+            self.breaker.succeed()
+            lane.backoff.fail(now, error.retry_after)
+            self._not_before = now + asked_pause(error.retry_after)
+        else:
+            lane.failures += 1
+            lane.backoff.fail(now)
+        if self._at is _At.BATCH:
+            if not isinstance(error, ThrottledError):
+                self._status.counters.add("retried", len(lane.work[0].frames))
+            if not isinstance(error, RetryableError) and lane.note_unexpected():
+                lane.halve(text)
+        if self._at in (_At.BATCH, _At.DESTINATION):
+            self._open = lane.positioned = False
+            if not isinstance(error, ThrottledError):
+                self._down(now)
+        self._complain(lane, text)
+
+    def _complain(self, lane: Lane, text: str) -> None:
+        if lane.backoff.failures >= self._policy.max_retries:
+            say(
+                f"failing:{self.destination.name}",
+                f"{self.destination.name} does not take records; they wait in the spool. {text}",
+            )

@@ -1,0 +1,285 @@
+"""The delivery thread of one destination."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from otel_stdlib.delivery.contract import Destination, Origin, Source
+from otel_stdlib.delivery.deadletter import DeadLetterFile
+from otel_stdlib.delivery.lane import Lane
+from otel_stdlib.delivery.policy import DeliveryPolicy
+from otel_stdlib.delivery.server import LaneServer
+from otel_stdlib.delivery.status import Status
+from otel_stdlib.facts.clock import Clock, monotonic
+from otel_stdlib.facts.counters import Counters
+from otel_stdlib.facts.diagnostics import say
+from otel_stdlib.spool.frame import Frame
+
+__all__ = ["DestinationWorker"]
+
+#: A waiting thread wakes at least so often, whatever it waits for.
+_LONGEST_WAIT = 1.0
+#: Seconds beyond the deadline in which a thread that is not stuck is sure to have ended.
+_GRACE = 0.25
+
+
+class DestinationWorker:
+    """Delivers from sources to one destination, on one daemon thread of its own.
+
+    The thread looks for new records every ``policy.poll_interval`` seconds: a log call makes no
+    system call and wakes nobody. Live records come first: a dead process's backlog delays them by
+    one batch. ``start``, ``stop``, ``flush``, ``add_source`` and ``forget`` may be called from any
+    thread.
+    """
+
+    def __init__(
+        self,
+        destination: Destination,
+        policy: DeliveryPolicy,
+        *,
+        dead_letters: DeadLetterFile,
+        counters: Counters | None = None,
+        accept: Callable[[Frame], bool] | None = None,
+        clock: Clock = monotonic,
+    ) -> None:
+        self.name = destination.name
+        self._policy = policy
+        self._clock = clock
+        self.status = Status(counters or Counters())
+        self._server = LaneServer(destination, policy, dead_letters, self.status, accept)
+        self._destination = destination
+        self._lock = threading.Lock()
+        self._lanes: list[Lane] = []
+        self._forgotten: list[Origin] = []
+        self._wake = threading.Event()
+        self._deadline: float | None = None
+        self._thread: threading.Thread | None = None
+        #: The thread has decided to end: a start makes another one.
+        self._leaving = False
+        #: Held by whoever serves lanes: the thread, or ``drain_here``.
+        self._serving = threading.Lock()
+
+    # -- what others call ------------------------------------------------------------------
+
+    def add_source(self, source: Source, on_done: Callable[[Source], None] | None = None) -> None:
+        """Deliver from ``source`` too.
+
+        ``on_done`` is called, on the delivery thread, when a dead process's source is wholly
+        settled; it is then taken out.
+        """
+        lane = Lane(source, self._policy, random.random, on_done)
+        with self._lock:
+            self._lanes.append(lane)
+        self._wake.set()
+
+    def forget(self, origin: Origin) -> None:
+        """Let the destination drop what it keeps for an origin that is delivered and deleted."""
+        with self._lock:
+            self._forgotten.append(origin)
+
+    def start(self) -> None:
+        """Start the thread. Idempotent.
+
+        Raises:
+            RuntimeError: the interpreter is ending.
+        """
+        with self._lock:
+            self._deadline = None
+            if self._thread is not None and self._thread.is_alive() and not self._leaving:
+                return  # one that a stop gave up on goes on as well
+            self._leaving = False
+            thread = threading.Thread(target=self._run, name=f"otel-stdlib-{self.name}", daemon=True)
+            thread.start()
+            self._thread = thread
+
+    def wake(self) -> None:
+        """Look now instead of at the next poll."""
+        self._wake.set()
+
+    def flush(self, targets: Mapping[Source, int], timeout: float) -> bool:
+        """Wait until each source is settled up to its LSN; False at the deadline."""
+        deadline = time.monotonic() + timeout
+        with self._lock:
+            for lane in self._lanes:
+                lane.hurry = max(lane.hurry, targets.get(lane.source, 0))
+        self._wake.set()
+        while not self._has_reached(targets):
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.005)
+        return True
+
+    def _has_reached(self, targets: Mapping[Source, int]) -> bool:
+        with self._lock:
+            lanes = [lane for lane in self._lanes if lane.source in targets]
+        # A source that was taken out was settled.
+        return all(lane.cursor >= targets[lane.source] for lane in lanes)
+
+    def request_stop(self, deadline: float) -> None:
+        """Drain until ``deadline`` (monotonic), then end. A failing destination gets one last try."""
+        self._deadline = deadline
+        self._wake.set()
+
+    def stop(self, deadline: float) -> bool:
+        """``request_stop`` and wait; whether everything was delivered. Never hangs with its destination."""
+        self.request_stop(deadline)
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(max(0.0, deadline - time.monotonic()) + _GRACE)
+        return self.is_drained()
+
+    def drain_here(self, deadline: float) -> bool:
+        """Drain on the calling thread, where no thread can be started."""
+        self.request_stop(deadline)
+        if self._serving.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            try:
+                self._drain(deadline)
+                self._close()
+            finally:
+                self._serving.release()
+        return self.is_drained()
+
+    def is_drained(self) -> bool:
+        """Whether every source is settled."""
+        with self._lock:
+            return all(lane.finished() for lane in self._lanes)
+
+    def outage_since(self) -> float | None:
+        """Since when, on the clock, the breaker has not been closed; None: it is closed."""
+        return self._server.breaker.opened_at
+
+    def cursors(self) -> dict[str, int]:
+        """How far each source is, by spool id."""
+        with self._lock:
+            return {lane.source.origin.spool_id: lane.cursor for lane in self._lanes}
+
+    def snapshot(self) -> dict[str, Any]:
+        """A report: see ``docs/health.md``."""
+        with self._lock:
+            lanes = list(self._lanes)
+        report = self.status.snapshot()
+        breaker = self._server.breaker
+        report["circuit_breaker"] = breaker.state.value
+        report["failing"] = any(lane.failing for lane in lanes)
+        ages = [_age(lane) for lane in lanes if lane.source.live]
+        report["lag_seconds"] = max(ages, default=0.0)
+        report["sources"] = len(lanes)
+        counts = getattr(self._destination, "counters", None)
+        if isinstance(counts, Counters):
+            report["counts"] = dict(counts.snapshot())
+        return report
+
+    # -- the thread --------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        with self._serving:
+            self.status.state = "running"
+            try:
+                self._loop()
+            finally:
+                self.status.state = "stopped"
+                self._close()
+
+    def _close(self) -> None:
+        self._server.close()
+        with self._lock:
+            for lane in self._lanes:
+                lane.positioned = False
+
+    def _loop(self) -> None:
+        while True:
+            self._wake.clear()
+            deadline = self._deadline
+            if deadline is not None:
+                self._drain(deadline)
+                with self._lock:
+                    self._leaving = self._deadline is not None
+                if self._leaving:
+                    return
+                continue  # started again meanwhile
+            try:
+                worked = self._round(urgent=False)
+            except Exception as error:  # a loop cannot die
+                say(
+                    f"loop:{self.name}",
+                    f"the delivery thread of {self.name} met {type(error).__name__}: {error}",
+                )
+                worked = False
+            if not worked:
+                self._wake.wait(min(self._policy.poll_interval, _LONGEST_WAIT))
+
+    def _round(self, *, urgent: bool) -> bool:
+        """Serve every lane once, the live ones after each of the others too."""
+        with self._lock:
+            live = [lane for lane in self._lanes if lane.source.live]
+            others = [lane for lane in self._lanes if not lane.source.live]
+        worked = False
+        rounds: list[Lane | None] = [*others] or [None]
+        for other in rounds:
+            for lane in live:
+                worked |= self._server.serve(lane, self._clock(), urgent=urgent)
+            if other is not None:
+                worked |= self._server.serve(other, self._clock(), urgent=urgent)
+                self._finish(other)
+            if self._deadline is not None and not urgent:
+                break
+        self._forget()
+        return worked
+
+    def _finish(self, lane: Lane) -> None:
+        if not lane.finished():
+            return
+        with self._lock:
+            self._lanes.remove(lane)
+        lane.source.close()
+        if lane.on_done is not None:
+            lane.on_done(lane.source)
+
+    def _forget(self) -> None:
+        with self._lock:
+            origins, self._forgotten = self._forgotten, []
+        for origin in origins:
+            try:
+                self._destination.forget(origin)
+            except Exception as error:
+                self.status.error(error)
+
+    def _drain(self, deadline: float) -> None:
+        """Deliver this process's own records until none are left, the deadline, or a failing last try.
+
+        What the server answers for and wants again is sent again after its pause.
+        """
+        with self._lock:
+            live = [lane for lane in self._lanes if lane.source.live]
+        failures = {id(lane): lane.failures for lane in live}
+        answers: dict[int, int] = {}
+        while (now := self._clock()) < deadline:
+            waiting = [lane for lane in live if lane.failures <= failures[id(lane)] and not lane.finished()]
+            due = []
+            for lane in waiting:
+                # The first try does not wait for a pause that began before.
+                if answers.get(id(lane)) == lane.backoff.failures and lane.backoff.due > now:
+                    due.append(lane.backoff.due)
+                    continue
+                if not self._server.serve(lane, now, urgent=True):
+                    due.append(now + 0.001)
+                answers[id(lane)] = lane.backoff.failures
+            if not waiting or (len(due) == len(waiting) and min(due) >= deadline):
+                break
+            if len(due) == len(waiting):
+                time.sleep(max(0.0, min(*due, now + 0.05) - now))
+        self._forget()
+
+
+def _age(lane: Lane) -> float:
+    if lane.finished():
+        return 0.0
+    try:
+        oldest = lane.source.oldest_time_ns(lane.cursor)
+    except OSError:
+        return 0.0
+    return 0.0 if oldest is None else max(0.0, time.time() - oldest / 1e9)

@@ -1,0 +1,208 @@
+"""What every handler of this package is: a ``logging.Handler`` in front of a spool and a destination."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from otel_stdlib.delivery.contract import Destination, Frame, Identity
+from otel_stdlib.delivery.policy import DeliveryPolicy
+from otel_stdlib.facts.counters import Counters
+from otel_stdlib.facts.errors import ConfigError
+from otel_stdlib.pipeline.outlet import Accept
+from otel_stdlib.pipeline.pipeline import Pipeline
+from otel_stdlib.record.formatter import OTelFormatter
+from otel_stdlib.spool.options import SpoolOptions
+
+__all__ = ["DestinationHandler", "EncodingHandler", "check_timeout", "is_attached"]
+
+
+class EncodingHandler(logging.Handler):
+    """What the queue handler and the destinations' handlers share: a log call without the handler's lock.
+
+    ``flush`` and ``close`` are called by the standard library with that lock held, and a log call
+    must not wait for them.
+    """
+
+    _default_formatter: OTelFormatter | None = None
+
+    def createLock(self) -> None:
+        """Make the handler's lock, once.
+
+        The standard library registers a handler before it has its lock, and ``logging.shutdown``
+        in another thread then takes a lock that is not there or gives back another one.
+        A class that inherits this makes the lock, and whatever ``flush`` and ``close`` need,
+        before it calls ``super().__init__``.
+        """
+        if getattr(self, "lock", None) is None:
+            super().createLock()
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Filter and log one record. Any thread; never raises, never waits."""
+        if self.filters:
+            kept = self.filter(record)
+            if not kept:
+                return False
+            if isinstance(kept, logging.LogRecord):
+                record = kept
+        self.emit(record)
+        return True
+
+    def record_formatter(self) -> OTelFormatter:
+        """The formatter that shapes lines here: its own, the queue handler's, or the default one."""
+        if isinstance(self.formatter, OTelFormatter):
+            return self.formatter
+        if self._default_formatter is None:
+            self._default_formatter = OTelFormatter()
+        return self._default_formatter
+
+
+class DestinationHandler(EncodingHandler):
+    """A handler that delivers to one destination, exactly once in effect, from a spool.
+
+    Behind an ``OTelQueueHandler`` it is one of several outlets of that handler's spool.
+    Attached straight to a logger it has a spool and a delivery thread of its own; a log call
+    costs the same and never waits either way.
+
+    ``handle`` takes no lock to log: ``flush`` and ``close`` are called by the standard library
+    with the handler's lock held, and a log call must not wait for them. For that reason both
+    only seal and signal; waiting is for ``flush(timeout)``.
+
+    Args:
+        level: as for every handler.
+        spool: options of the handler's own spool (``SpoolOptions`` or a mapping); not used
+            behind a queue handler.
+        shutdown_timeout: seconds that the end of the process waits for delivery.
+
+    Raises:
+        ConfigError: an option is wrong; the message quotes it.
+    """
+
+    #: The kind of back end: the first part of its identity.
+    kind: ClassVar[str] = ""
+    #: What its destinations count, where they do; then it stands in ``health``.
+    _counts: Counters | None = None
+
+    def __init__(
+        self,
+        level: int | str = logging.NOTSET,
+        *,
+        spool: SpoolOptions | Mapping[str, Any] | None = None,
+        shutdown_timeout: float = 5.0,
+    ) -> None:
+        self.createLock()
+        self._spool_options = SpoolOptions.of(spool)
+        #: What the spool in front of it promises: its own, or the queue handler's.
+        self.durability = self._spool_options.durability
+        self._pipeline = Pipeline(
+            self.kind,
+            self.record_formatter,
+            lambda: (self,),
+            self._spool_options,
+            respect_level=False,
+            shutdown_timeout=check_timeout(shutdown_timeout),
+        )
+        super().__init__(level)
+
+    # -- an outlet --------------------------------------------------------------------
+
+    @property
+    def outlet_name(self) -> str:
+        """The handler's name, else its kind."""
+        return self.name or self.kind
+
+    @property
+    def identity(self) -> Identity:
+        """What the destination is across processes and restarts."""
+        raise NotImplementedError
+
+    @property
+    def policy(self) -> DeliveryPolicy:
+        """How it is delivered to."""
+        return DeliveryPolicy()
+
+    def make_destination(self) -> Destination:
+        """A new destination, made once in every process that logs."""
+        raise NotImplementedError
+
+    def make_fallback(self) -> tuple[Destination, float] | None:
+        """None: what waits for it is written nowhere else."""
+        return None
+
+    def make_accept(self, respect_level: bool) -> Accept | None:
+        """The test that a frame must pass: this handler's level, when it counts here."""
+        if not respect_level:
+            return None
+
+        def accept(frame: Frame) -> bool:
+            return frame.level >= self.level
+
+        return accept
+
+    def use_default_formatter(self, formatter: OTelFormatter) -> None:
+        """Take the queue handler's formatter when this handler has none of its own."""
+        self._default_formatter = formatter
+
+    # -- a handler ---------------------------------------------------------------------
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Put one record into the handler's own spool."""
+        try:
+            self._pipeline.log(record)
+        except Exception:
+            if self._spool_options.durability == "record":
+                raise
+            self.handleError(record)
+
+    def start(self) -> None:
+        """Start delivery now instead of with the first record: what a dead process left is sent."""
+        self._pipeline.start()
+
+    def flush(self, timeout: float | None = None) -> bool:  # type: ignore[override]
+        """Wait up to ``timeout`` seconds until everything logged before is delivered.
+
+        Without a timeout, as the standard library calls it, it returns at once.
+        """
+        return True if timeout is None else self._pipeline.flush(timeout)
+
+    def close(self) -> None:
+        """Seal and signal: what was logged is delivered in the background. Never waits."""
+        self._pipeline.close_soon()
+        super().close()
+
+    def stop(self, timeout: float | None = None) -> bool:
+        """Deliver until the deadline and stop the threads; True when nothing is left."""
+        return self._pipeline.stop(timeout)
+
+    def health(self) -> dict[str, Any]:
+        """The state of its own spool and destination: see ``docs/health.md``."""
+        report = {
+            "name": self.outlet_name,
+            "kind": self.kind,
+            "attached": is_attached(self),
+            **self._pipeline.snapshot(),
+        }
+        if self._counts is not None:
+            report["counts"] = dict(self._counts.snapshot())
+        return report
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.outlet_name} ({logging.getLevelName(self.level)})>"
+
+
+def check_timeout(value: object, option: str = "shutdown_timeout") -> float:
+    """``value`` as seconds of 0 or more.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < 1e9:
+        raise ConfigError(f"option {option!r} must be seconds of 0 or more, not {value!r}", option=option)
+    return float(value)
+
+
+def is_attached(handler: logging.Handler) -> bool:
+    """Whether any logger has ``handler``: somebody else's configuration may have removed it."""
+    loggers = [logging.getLogger(), *list(logging.Logger.manager.loggerDict.values())]
+    return any(handler in logger.handlers for logger in loggers if isinstance(logger, logging.Logger))

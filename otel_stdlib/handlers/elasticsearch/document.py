@@ -1,0 +1,116 @@
+"""Bulk bodies, made from the spool's bytes by concatenation.
+
+``otel``  the record's line with ``@timestamp`` before it (and ``data_stream`` for a stream)
+``seed``  the record's line as a file has it; with ``@timestamp`` where a data stream or logsdb needs it
+``ecs``   the Elastic Common Schema: the one that pays for a decode
+
+``body`` is text. A structured body goes to ``body_structured`` as it is, and to ``body`` as
+its JSON text, so that no message can be refused for having another type than the first one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+
+import orjson
+
+from otel_stdlib.delivery.contract import Frame, Origin, make_uid
+from otel_stdlib.handlers.elasticsearch.naming import DataStream, IndexPattern
+from otel_stdlib.record.ecs import ecs_document
+from otel_stdlib.record.line import close_line, load_line
+
+__all__ = ["BulkWriter"]
+
+_START = b'{"timestamp":"'
+_BODY = b'"body":'
+_STRUCTURE = (b"{"[0], b"["[0])
+_raw_decode = json.JSONDecoder().raw_decode
+
+
+class BulkWriter:
+    """Makes the lines of bulk requests. Any thread may call it.
+
+    Args:
+        naming: where each record goes.
+        mapping: ``otel``, ``seed`` or ``ecs``.
+        logsdb: whether the indices are in that mode.
+    """
+
+    def __init__(self, naming: IndexPattern | DataStream, mapping: str, *, logsdb: bool = False) -> None:
+        self._naming = naming
+        self._plain = mapping == "seed" and not naming.is_stream and not logsdb
+        self._actions: dict[str, bytes] = {}
+        self._stream = b""
+        if isinstance(naming, DataStream):
+            parts = {"type": naming.type, "dataset": naming.dataset, "namespace": naming.namespace}
+            self._stream = b',"data_stream":' + orjson.dumps(parts)
+        self._document: Callable[[Frame, str, bytes], bytes] = self._ecs if mapping == "ecs" else self._line
+
+    def name(self, frame: Frame, origin: Origin) -> str:
+        """The index or stream of a record."""
+        return self._naming.name(frame, origin.resource)
+
+    def items(self, frames: Sequence[Frame], origin: Origin, names: Sequence[str]) -> list[bytes]:
+        """Action and document of each record, two lines each."""
+        spool_id, resource, document = origin.spool_id, origin.resource, self._document
+        found: list[bytes] = []
+        for frame, name in zip(frames, names, strict=True):
+            uid = make_uid(spool_id, frame.lsn)
+            action = self._actions.get(name) or self._action(name)
+            found.append(b'%b%b"}}\n%b\n' % (action, uid.encode(), document(frame, uid, resource)))
+        return found
+
+    def _action(self, name: str) -> bytes:
+        if len(self._actions) > 1_000:
+            self._actions.clear()
+        self._actions[name] = action = b'{"create":{"_index":%b,"_id":"' % orjson.dumps(name)
+        return action
+
+    def _line(self, frame: Frame, uid: str, resource: bytes) -> bytes:
+        payload = frame.payload
+        # The first '"body":' is the member itself: before it stand a number and two texts, where quotes are escaped.
+        at = payload.find(_BODY) + len(_BODY)
+        if payload[at] in _STRUCTURE:
+            payload = _with_text_body(payload, at)
+        line = close_line(payload, uid.encode(), resource)
+        if self._plain:
+            return line
+        return b'{"@timestamp":%b%b,%b' % (_timestamp(payload, frame.time_ns), self._stream, line[1:])
+
+    def _ecs(self, frame: Frame, uid: str, resource: bytes) -> bytes:
+        document = ecs_document(load_line(frame.payload, uid.encode(), resource))
+        if isinstance(self._naming, DataStream):
+            stream = self._naming
+            document["data_stream"] = {
+                "type": stream.type,
+                "dataset": stream.dataset,
+                "namespace": stream.namespace,
+            }
+        return orjson.dumps(document)
+
+
+def _timestamp(payload: bytes, time_ns: int) -> bytes:
+    """The event time as a JSON text."""
+    if payload.startswith(_START):
+        end = payload.find(b'"', len(_START)) + 1
+        return payload[len(_START) - 1 : end]
+    seconds, nanos = divmod(time_ns, 1_000_000_000)
+    when = datetime.fromtimestamp(seconds, tz=timezone.utc)
+    return f'"{when:%Y-%m-%dT%H:%M:%S}.{nanos:09d}Z"'.encode()
+
+
+def _with_text_body(payload: bytes, at: int) -> bytes:
+    """The payload with a structured body, which begins at ``at``, as text and beside it as it is."""
+    text = payload[at:].decode()
+    _, end = _raw_decode(text)
+    raw = text[:end]
+    # The field holds objects only: a list stands under "value", as the Collector's exporter has it.
+    structured = raw if raw[0] == "{" else f'{{"value":{raw}}}'
+    return b'%b%b,"body_structured":%b%b' % (
+        payload[:at],
+        orjson.dumps(raw),
+        structured.encode(),
+        text[end:].encode(),
+    )

@@ -1,0 +1,167 @@
+"""One librdkafka producer, with its errors and logs kept at this edge."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import Any
+
+from otel_stdlib.facts.diagnostics import debug_logger
+from otel_stdlib.facts.errors import ConfigError, MissingExtraError, RetryableError
+from otel_stdlib.facts.forks import ForkRegistry
+from otel_stdlib.facts.secrets import mask_secrets
+
+__all__ = ["Handle", "check_settings", "error_text", "leave_behind", "require_client"]
+
+_PROBE = "otel.stdlib.end.of.settings"
+#: The longest that a look at the cluster takes.
+_LOOK = 5.0
+#: How long a topic may take to appear after the first question made the broker create it.
+_CREATION = 2.0
+
+#: What a fork left in a child: threads that do not exist there, so nothing may be closed.
+_inherited: list[Any] = []
+
+
+def require_client() -> None:
+    """See that the driver is installed, without importing it.
+
+    Raises:
+        MissingExtraError: it is not.
+    """
+    if find_spec("confluent_kafka") is None:
+        raise MissingExtraError("the Kafka handler", "kafka")
+
+
+def check_settings(client: Mapping[str, Any]) -> None:
+    """Let librdkafka judge names and values, without making a producer: no thread is started.
+
+    Raises:
+        ConfigError: one is unknown or wrong.
+    """
+    if not client:
+        return
+    from confluent_kafka import KafkaException, Producer
+
+    try:
+        # The settings are taken in their order; the last one is always refused.
+        Producer({**client, _PROBE: ""})
+    except KafkaException as error:
+        text = _one_line(error.args[0].str())
+        if _PROBE not in text:
+            raise ConfigError(f"option 'client': {mask_secrets(text)}", option="client") from None
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"option 'client': {mask_secrets(_one_line(str(error)))}", option="client"
+        ) from None
+
+
+class Handle:
+    """A producer that lives until ``discard``. Used by one thread.
+
+    What librdkafka logs goes to the logger ``otel_stdlib.debug``, from the delivery thread.
+
+    Raises:
+        RetryableError: the producer cannot be made.
+    """
+
+    def __init__(self, settings: Mapping[str, Any], where: str) -> None:
+        from confluent_kafka import KafkaException, Producer
+
+        self.where = where
+        #: What librdkafka said last about its connections.
+        self.last_error = ""
+        self.fatal = False
+        try:
+            self.producer: Any = Producer({**settings, "error_cb": self._on_error, "logger": debug_logger})
+        except (KafkaException, TypeError, ValueError) as error:
+            raise RetryableError(
+                f"cannot make a producer for {where} ('client'?): {error_text(error)}"
+            ) from error
+        _handles.add(self)
+
+    def _on_error(self, error: Any) -> None:
+        self.fatal = self.fatal or error.fatal()
+        # "All brokers down" follows the reason and says less.
+        if error.name() != "_ALL_BROKERS_DOWN" or not self.last_error:
+            self.last_error = f"{error.name()}: {_one_line(error.str())}"
+
+    def look(self, topic: str | None, timeout: float) -> None:
+        """Ask a broker for a topic, or for itself.
+
+        Raises:
+            RetryableError: none answers, or the topic is not there.
+        """
+        from confluent_kafka import KafkaException
+
+        limit = min(timeout, _LOOK)
+        deadline = time.monotonic() + min(limit, _CREATION)
+        while True:
+            self.last_error = ""
+            try:
+                known = (
+                    self.producer.list_topics(topic, limit)
+                    if topic
+                    else self.producer.list_topics(timeout=limit)
+                )
+            except KafkaException as error:
+                raise self.failure("no broker answers", error) from error
+            found = known.topics.get(topic).error if topic and topic in known.topics else None
+            if found is None or found.name() not in ("UNKNOWN_TOPIC_OR_PART", "TOPIC_AUTHORIZATION_FAILED"):
+                return
+            if time.monotonic() > deadline or found.name() != "UNKNOWN_TOPIC_OR_PART":
+                raise RetryableError(f"topic {topic!r} at {self.where}: {_one_line(found.str())}")
+            time.sleep(0.1)
+
+    def failure(self, what: str, error: BaseException | None = None) -> RetryableError:
+        """The error to raise, with the reason that librdkafka gave."""
+        self.producer.poll(0)
+        reason = self.last_error or (error_text(error) if error is not None else "no reason given")
+        return RetryableError(f"{what} at {self.where}: {reason}"[:500])
+
+    def discard(self) -> None:
+        """Give up what waits and end its threads."""
+        producer, self.producer = self.producer, None
+        if producer is None:
+            return
+        _handles.discard(self)
+        try:
+            producer.purge()
+        except Exception as error:
+            debug_logger.debug("purging a producer: %s", error)
+        del producer
+
+
+def error_text(error: BaseException) -> str:
+    """The words of an exception of the driver's, on one line, without secrets."""
+    inner = error.args[0] if error.args else None
+    name = getattr(inner, "name", None)
+    text = (
+        f"{inner.name()}: {inner.str()}"
+        if callable(name) and inner is not None
+        else f"{type(error).__name__}: {error}"
+    )
+    return mask_secrets(_one_line(text))[:400]
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def leave_behind(client: Any) -> None:
+    """In a forked child: never close a client of librdkafka's, whose threads live in the parent."""
+    import ctypes
+
+    if client is not None:
+        # One reference that nothing ever gives back, not even the interpreter's end.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(client))
+        _inherited.append(client)
+
+
+def _leave_producer(handle: Handle) -> None:
+    producer, handle.producer = handle.producer, None
+    leave_behind(producer)
+
+
+_handles = ForkRegistry(_leave_producer)

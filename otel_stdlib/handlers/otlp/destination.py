@@ -1,0 +1,291 @@
+"""Sending batches to an OTLP server."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Sequence
+from functools import partial
+
+from otel_stdlib.delivery.contract import Batch, Frame, Identity, Origin, Outcome, Verdict
+from otel_stdlib.delivery.retry import asked_pause
+from otel_stdlib.facts.clock import Clock, monotonic
+from otel_stdlib.facts.counters import Counters
+from otel_stdlib.facts.diagnostics import say
+from otel_stdlib.facts.errors import DeliveryError, PermanentError, RetryableError, ThrottledError
+from otel_stdlib.handlers.crew import run_together
+from otel_stdlib.handlers.otlp.body import JSON, PROTOBUF, Encoder
+from otel_stdlib.handlers.otlp.options import OTLPOptions
+from otel_stdlib.handlers.otlp.outcome import Partial, explain, is_too_large, read_partial, refused
+from otel_stdlib.handlers.otlp.wire import Reply, UnknownOutcome, Wire
+
+__all__ = ["OTLPDestination", "identity_of"]
+
+_STORED = Outcome(Verdict.STORED)
+#: The header by which servers of several tenants tell them apart: a name, not a secret.
+_TENANT = "x-scope-orgid"
+
+
+def identity_of(options: OTLPOptions) -> Identity:
+    """The endpoint, without credentials, and the tenant where a header names one."""
+    tenant = options.sent_headers.get(_TENANT)
+    return Identity("otlp", options.url if tenant is None else f"{options.url}#{tenant}")
+
+
+class _Split(Exception):
+    """A request with these records was too large for somebody; its size in bytes."""
+
+    def __init__(self, size: int, frames: Sequence[Frame], reason: str) -> None:
+        super().__init__(reason)
+        self.size = size
+        self.frames = frames
+
+
+class OTLPDestination:
+    """Sends each record at least once, with its uid. See ``Destination`` for the contract.
+
+    OTLP has no means to refuse a record that it has already: after a lost answer the same
+    records are sent again, with the same ``log.record.uid``. How many that were is counted.
+
+    Args:
+        options: see ``OTLPOptions``.
+        name: for messages.
+        counters: gets ``requests``, ``split``, ``unknown`` (records whose request got no answer),
+            ``rejected_in_part`` (records that the server took a request without, nobody knows which),
+            ``warnings`` and ``unreadable`` (answers).
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        options: OTLPOptions,
+        name: str = "otlp",
+        *,
+        counters: Counters | None = None,
+        clock: Clock = monotonic,
+    ) -> None:
+        self.name = name
+        self.identity = identity_of(options)
+        self.counters = counters or Counters()
+        self._options = options
+        self._clock = clock
+        self._wire: Wire | None = None
+        self._json = options.protocol == "http/json"
+        self._retryable = options.retryable
+        #: The largest request that is known to be let through.
+        self._most = options.max_request_bytes
+        #: Until when a server that took a part of a batch asked for a pause.
+        self._not_before = 0.0
+
+    # -- the contract ------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Make the client; it connects with the first request."""
+        self._client()
+
+    def position(self, origin: Origin) -> int | None:
+        """None: an OTLP server cannot be asked."""
+        return None
+
+    def probe(self) -> None:
+        """Ask whether something answers."""
+        reply = self._client().probe()
+        if reply.status in self._retryable:
+            raise self._again(reply)
+
+    def deliver(self, batch: Batch) -> Sequence[Outcome] | None:
+        """Send a batch in requests of ``batch_records``, ``max_workers`` of them at once."""
+        pause = self._not_before - self._clock()
+        if pause > 0:
+            raise ThrottledError("the server asked for a pause", pause)
+        self._client()
+        encoder = Encoder(batch)
+        step = self._options.batch_records
+        parts = [batch.frames[start : start + step] for start in range(0, len(batch.frames), step)]
+        if len(parts) == 1:
+            return self._deliver_part(encoder, parts[0])
+        stop: list[RetryableError] = []
+        jobs = [partial(self._deliver_next, encoder, part, stop) for part in parts]
+        return self._collect(parts, run_together(jobs, self._options.max_workers, self.name))
+
+    def forget(self, origin: Origin) -> None:
+        """Nothing is kept for an origin."""
+
+    def close(self) -> None:
+        """Close the connection; nothing is sent."""
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            try:
+                wire.close()
+            except Exception:
+                # A connection that does not close in an orderly way is closed all the same.
+                return
+
+    # -- how ---------------------------------------------------------------------------
+
+    def _client(self) -> Wire:
+        if self._wire is None:
+            self._wire = Wire(self._options)
+        return self._wire
+
+    def _deliver_next(
+        self, encoder: Encoder, frames: Sequence[Frame], stop: list[RetryableError]
+    ) -> list[Outcome] | None:
+        """Send one of several parts, unless another one found that the server takes nothing now."""
+        if stop:
+            raise RetryableError(str(stop[0]))
+        try:
+            return self._deliver_part(encoder, frames)
+        except RetryableError as error:
+            stop.append(error)
+            raise
+
+    def _collect(
+        self, parts: Sequence[Sequence[Frame]], results: Sequence[list[Outcome] | Exception | None]
+    ) -> list[Outcome] | None:
+        """One answer from those of the parts.
+
+        Raises:
+            DeliveryError: all of it failed.
+        """
+        for result in results:
+            if isinstance(result, Exception) and not isinstance(result, DeliveryError):
+                raise result
+        errors = [result for result in results if isinstance(result, DeliveryError)]
+        if errors and len(errors) == len(parts):
+            raise max(errors, key=_weight)
+        if all(result is None for result in results):
+            return None
+        outcomes: list[Outcome] = []
+        for part, result in zip(parts, results, strict=True):
+            if isinstance(result, DeliveryError):
+                # Sent again alone; a part refused whole is then a batch refused whole, and is halved.
+                outcomes += [self._later(result)] * len(part)
+            elif isinstance(result, list):
+                outcomes += result
+            else:
+                outcomes += [_STORED] * len(part)
+        return outcomes
+
+    def _deliver_part(self, encoder: Encoder, frames: Sequence[Frame]) -> list[Outcome] | None:
+        """Send records in one request, or in as many as their size needs.
+
+        Raises:
+            DeliveryError: none of them was settled.
+        """
+        found: dict[int, Outcome] = {}
+        parts: deque[Sequence[Frame]] = deque([frames])
+        while parts:
+            part = parts.popleft()
+            try:
+                self._send(encoder, part, found)
+            except _Split as split:
+                if len(split.frames) == 1:
+                    found[split.frames[0].lsn] = Outcome(Verdict.REJECTED, str(split))
+                    continue
+                self.counters.add("split")
+                parts.extendleft(reversed(_cut(split.frames, split.size, self._most)))
+            except DeliveryError as error:
+                left = [each for each in frames if each.lsn not in found]
+                if len(left) == len(frames):
+                    raise
+                again = self._later(error)
+                if isinstance(error, PermanentError):
+                    found.update((frame.lsn, again) for frame in part if frame.lsn not in found)
+                    continue  # sent again alone it is a batch refused whole, and is halved
+                found.update((frame.lsn, again) for frame in left)
+                break
+        if all(outcome is _STORED for outcome in found.values()):
+            return None
+        return [found[frame.lsn] for frame in frames]
+
+    def _later(self, error: DeliveryError) -> Outcome:
+        """The outcome of records that are to come again although others of their batch are settled."""
+        if isinstance(error, ThrottledError):
+            self._not_before = self._clock() + asked_pause(error.retry_after)
+        return Outcome(Verdict.RETRY, str(error))
+
+    def _send(self, encoder: Encoder, frames: Sequence[Frame], found: dict[int, Outcome]) -> None:
+        """Send records in one request; ``found`` gets what became of them.
+
+        Raises:
+            _Split: they are too large.
+            RetryableError: they are to be sent again.
+            PermanentError: the request was refused as it is.
+        """
+        body, frames, damaged = encoder.json(frames) if self._json else encoder.protobuf(frames)
+        found.update((lsn, Outcome(Verdict.REJECTED, reason)) for lsn, reason in damaged.items())
+        if not frames:
+            return
+        if len(body) > self._most:
+            raise _Split(len(body), frames, f"the record is larger than {self._most} bytes as a request")
+        try:
+            reply = self._client().post(body, JSON if self._json else PROTOBUF)
+        except UnknownOutcome:
+            self.counters.add("unknown", len(frames))
+            raise
+        self.counters.add("requests")
+        if 200 <= reply.status < 300:
+            outcome = self._accepted(reply, len(frames))
+        elif reply.status in self._retryable:
+            raise self._again(reply)
+        else:
+            text = f"{self._options.url} answered {reply.status}: {self._reason(reply)}"
+            if is_too_large(reply.status, text):
+                if len(frames) > 1:
+                    self._most = max(1, min(self._most, len(body) // 2))
+                raise _Split(len(body), frames, text)
+            if reply.status == 400:
+                raise PermanentError(text)
+            outcome = Outcome(Verdict.REJECTED, text)
+        found.update((frame.lsn, outcome) for frame in frames)
+
+    def _accepted(self, reply: Reply, count: int) -> Outcome:
+        answer = read_partial(reply.headers.get("content-type", ""), reply.body)
+        if not answer.readable:
+            self.counters.add("unreadable")
+            self._say("unreadable", f"the answer {reply.status} is not OTLP's; it is taken at its status")
+        elif answer.rejected > 0:
+            return self._rejected(answer, count)
+        elif answer.message:
+            self.counters.add("warnings")
+            self._say("warning", f"the server took the records and warns: {answer.message}")
+        return _STORED
+
+    def _rejected(self, answer: Partial, count: int) -> Outcome:
+        reason = answer.message or "no reason given"
+        if answer.rejected >= count:
+            return Outcome(Verdict.REJECTED, f"partial success: all of the request rejected: {reason}")
+        # Which ones is not said, and OTLP forbids to send the request again.
+        self.counters.add("rejected_in_part", answer.rejected)
+        self._say(
+            "partial",
+            f"the server took a request of {count} records and rejected {answer.rejected} of them for good: {reason}",
+        )
+        return _STORED
+
+    def _again(self, reply: Reply) -> RetryableError:
+        text = f"{self._options.url} answered {reply.status}: {self._reason(reply)}"
+        return refused(reply.headers, text, time.time())
+
+    @staticmethod
+    def _reason(reply: Reply) -> str:
+        return explain(reply.headers.get("content-type", ""), reply.body) or "no reason given"
+
+    def _say(self, what: str, text: str) -> None:
+        say(f"otlp-{what}:{self.name}", f"{self.name}: {text}")
+
+
+def _weight(error: DeliveryError) -> float:
+    """The longest pause that a server asked for counts most, then what can be tried again."""
+    if isinstance(error, ThrottledError):
+        return 1.0 + error.retry_after
+    return 1.0 if isinstance(error, RetryableError) else 0.0
+
+
+def _cut(frames: Sequence[Frame], size: int, most: int) -> list[Sequence[Frame]]:
+    """Records whose request has ``size`` bytes, in even parts that are likely to have at most ``most``."""
+    count = min(len(frames), max(2, math.ceil(size / most)))
+    step = math.ceil(len(frames) / count)
+    return [frames[start : start + step] for start in range(0, len(frames), step)]

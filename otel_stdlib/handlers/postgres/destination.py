@@ -1,0 +1,292 @@
+"""PostgreSQL as a destination: rows and the offset of their spool in one transaction.
+
+    BEGIN; SET LOCAL …; SELECT lsn FROM <table>_offsets WHERE spool_id = … FOR UPDATE
+    COPY <table> (…) FROM STDIN
+    UPDATE <table>_offsets SET lsn = <end of the batch>; COMMIT
+
+Whatever happens to the connection, the offset says afterwards whether the batch is stored, so
+a batch sent again stores only what is missing. Two processes that deliver one spool wait for
+each other at the locked row, and the second one finds everything stored. Nothing outlives a
+transaction, so a pooler in transaction mode does no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta, timezone
+
+from otel_stdlib.delivery.contract import Batch, Origin, Outcome, Verdict
+from otel_stdlib.facts.clock import Clock, monotonic, wall_ns
+from otel_stdlib.facts.diagnostics import say
+from otel_stdlib.facts.errors import DeliveryError, PermanentError, RetryableError
+from otel_stdlib.handlers.postgres import slots
+from otel_stdlib.handlers.postgres.connect import identity_of
+from otel_stdlib.handlers.postgres.errors import is_stale
+from otel_stdlib.handlers.postgres.options import PostgresOptions
+from otel_stdlib.handlers.postgres.partitions import is_in_reach
+from otel_stdlib.handlers.postgres.prepare import Layout, prepare
+from otel_stdlib.handlers.postgres.rows import RowEncoder, RowStream
+from otel_stdlib.handlers.postgres.schema import OffsetsSql
+from otel_stdlib.handlers.postgres.session import Session, SqlError, Transaction, begin_sql
+from otel_stdlib.handlers.postgres.upkeep import keep_up
+
+__all__ = ["PostgresDestination"]
+
+#: Seconds between rounds of upkeep, and after one that has to be tried again.
+_UPKEEP = 3_600.0
+_UPKEEP_AGAIN = 60.0
+#: Encoders kept: one per spool that is being delivered.
+_ENCODERS = 64
+#: In a batch's memo, which its halves inherit: the server refused a row as it was.
+_CAREFUL = "postgres.careful"
+#: In a batch's memo: so many records at most in one transaction, as more took the server too long.
+_PIECE = "postgres.piece"
+#: How many times smaller a piece is than the one that took too long.
+_SMALLER = 4
+#: SQLSTATE of a table that is not there.
+_GONE = "42P01"
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_DUPLICATE = Outcome(Verdict.DUPLICATE)
+_STORED = Outcome(Verdict.STORED)
+#: Ends a transaction of ours that outlived its connection: that one, whoever has the server process now.
+_END_TRANSACTION = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %s AND xact_start = %s"
+_PROBE = "SELECT current_setting('transaction_read_only')"
+
+
+class PostgresDestination:
+    """Stores batches in one table. Used by one delivery thread, as ``Destination`` says.
+
+    Args:
+        options: checked options.
+        name: for reports.
+        clock: seconds for upkeep, monotonic.
+        now_ns: nanoseconds since 1970, for partitions and retention.
+    """
+
+    def __init__(
+        self,
+        options: PostgresOptions,
+        *,
+        name: str = "postgres",
+        clock: Clock = monotonic,
+        now_ns: Callable[[], int] = wall_ns,
+    ) -> None:
+        self.name = name
+        self.identity = identity_of(options)
+        #: Called inside ``deliver`` when the server has a batch's rows and works on them.
+        self.meanwhile: Callable[[], None] = _nothing
+        self._options = options
+        self._clock = clock
+        self._now_ns = now_ns
+        self._offsets = OffsetsSql(options.table)
+        self._begin_sql = f"{begin_sql(options)}; {self._offsets.lock}"
+        self._session: Session | None = None
+        self._layout: Layout | None = None
+        self._encoders: dict[Origin, RowEncoder] = {}
+        self._next_upkeep = 0.0
+        #: A transaction whose connection was lost before its end: it may hold its locks for long.
+        self._orphaned: Transaction | None = None
+
+    def open(self) -> None:
+        """Connect where there is no connection, and look at the table where it is not known."""
+        try:
+            self._ready()
+        except SqlError as error:
+            raise self._failed(error) from None
+
+    def _ready(self) -> tuple[Session, Layout]:
+        session = self._session
+        if session is not None and session.closed:
+            self._drop()
+            session = None
+        if session is None:
+            session = self._connect()
+        if self._layout is None:
+            self._layout = prepare(session, self._options)
+            self._encoders.clear()
+        if self._clock() >= self._next_upkeep:
+            self._next_upkeep = self._clock() + _UPKEEP_AGAIN
+            if keep_up(session, self._options, self._layout, _moment(self._now_ns())):
+                self._next_upkeep = self._clock() + _UPKEEP
+        return session, self._layout
+
+    def _connect(self) -> Session:
+        key = self.identity.key
+        if not slots.take(key, self._options.pool_size):
+            raise RetryableError(f"all {self._options.pool_size} connections of 'pool_size' are in use")
+        try:
+            session = Session(self._options)
+        except BaseException:
+            slots.release(key)
+            raise
+        self._session = session
+        if self._orphaned is not None:
+            self._end_orphan(session, self._orphaned)
+            self._orphaned = None
+        return session
+
+    @staticmethod
+    def _end_orphan(session: Session, orphan: Transaction) -> None:
+        try:
+            session.execute(_END_TRANSACTION, orphan)
+        except SqlError as error:
+            if error.lost:
+                raise
+            # Not allowed here: the server's own limits end it.
+
+    def position(self, origin: Origin) -> int | None:
+        """The offset of a spool; None: none is kept."""
+        try:
+            session, _ = self._ready()
+            rows = session.execute(self._offsets.read, (origin.key,))
+        except SqlError as error:
+            raise self._failed(error) from None
+        return int(rows[0][0]) if rows else None
+
+    def deliver(self, batch: Batch) -> Sequence[Outcome] | None:
+        """Store what of a batch is not stored yet, all of it or nothing."""
+        if _CAREFUL not in batch.memo:
+            try:
+                return self._deliver(batch, careful=False)
+            except PermanentError:
+                # Perhaps a line that somebody else's formatter wrote: it can be repaired.
+                batch.memo[_CAREFUL] = True
+        return self._deliver(batch, careful=True)
+
+    def _deliver(self, batch: Batch, *, careful: bool) -> Sequence[Outcome] | None:
+        size = batch.memo.get(_PIECE)
+        if not isinstance(size, int) or size >= len(batch.frames):
+            return self._store(batch, batch.memo, careful=careful)
+        outcomes: list[Outcome] = []
+        for piece in _pieces(batch, size):
+            outcomes += self._store(piece, batch.memo, careful=careful) or [_STORED] * len(piece.frames)
+        return outcomes
+
+    def _store(self, batch: Batch, memo: dict[str, object], *, careful: bool) -> Sequence[Outcome] | None:
+        """One transaction. One that took too long is noted in ``memo``, and smaller ones come next."""
+        stream: RowStream | None = None
+        try:
+            session, layout = self._ready()
+            stored = self._begin(session, batch)
+            if stored >= batch.end:
+                session.rollback()
+                return [_DUPLICATE] * len(batch.frames)
+            fresh = [frame for frame in batch.frames if frame.lsn >= stored]
+            if fresh:
+                encoder = self._encoder(layout, batch.origin)
+                stream = RowStream(encoder, fresh, careful=careful, at_end=self.meanwhile)
+                session.copy(layout.copy_sql, stream)
+            session.commit(self._offsets.update, (batch.end, batch.origin.key))
+        except SqlError as error:
+            # A wait for the table's lock ends before the first read, and is not the batch's fault.
+            if stream is not None and stream.begun and stream.error is None and error.too_slow:
+                memo[_PIECE] = max(1, len(batch.frames) // _SMALLER)
+            raise self._refused(error, stream, batch) from None
+        if len(fresh) == len(batch.frames):
+            return None
+        return [_STORED if frame.lsn >= stored else _DUPLICATE for frame in batch.frames]
+
+    def _begin(self, session: Session, batch: Batch) -> int:
+        """Begin a transaction and lock the spool's offset row, made where there is none; its offset."""
+        spool_id = batch.origin.key
+        rows = session.execute(self._begin_sql, (spool_id,))
+        if not rows:
+            session.execute(self._offsets.insert, (spool_id, batch.start))
+            rows = session.execute(self._offsets.lock, (spool_id,))
+        offset, pid, started = rows[0]
+        session.transaction = Transaction(pid, started)
+        return int(offset)
+
+    def _encoder(self, layout: Layout, origin: Origin) -> RowEncoder:
+        encoder = self._encoders.get(origin)
+        if encoder is None:
+            if len(self._encoders) >= _ENCODERS:
+                self._encoders.clear()
+            encoder = self._encoders[origin] = RowEncoder(layout.shape, origin)
+        return encoder
+
+    def _refused(self, error: SqlError, stream: RowStream | None, batch: Batch) -> DeliveryError:
+        """What to raise for a batch that was not stored.
+
+        A missing partition is the table's state, and its records wait for it. Times that no
+        partition will ever be made for are their records' own fault; a batch of both is halved.
+        """
+        failed = self._failed(error, stream)
+        if error.failure.no_partition is None:
+            return failed
+        self._next_upkeep = 0.0  # perhaps it is ours to make
+        now = _moment(self._now_ns())
+        if all(is_in_reach(_moment(frame.time_ns), now) for frame in batch.frames):
+            return failed
+        return PermanentError(str(failed))
+
+    def _failed(self, error: SqlError, stream: RowStream | None = None) -> DeliveryError:
+        """Tidy up after an error; what to raise."""
+        session = self._session
+        if session is not None:
+            if not error.lost:
+                session.rollback()
+            if error.lost or session.closed:
+                self._orphaned = session.transaction or self._orphaned
+                self._drop()
+        if is_stale(error.failure.sqlstate):
+            if error.failure.sqlstate == _GONE and self._layout is not None and self._options.create_table:
+                # Without ``create_table`` it is waited for, which the delivery thread says.
+                say(f"postgres-gone:{self.identity.key}", f"PostgreSQL: {error.classified()}")
+            self._layout = None
+        if stream is not None and stream.error is not None:
+            return PermanentError(f"a record cannot be read: {stream.error}")
+        return error.classified()
+
+    def _drop(self) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+            slots.release(self.identity.key)
+
+    def probe(self) -> None:
+        """Whether the server answers and can be written to."""
+        try:
+            session = self._session
+            if session is None or session.closed:
+                self._drop()
+                session = self._connect()
+            read_only = session.execute(_PROBE)[0][0] == "on"
+        except SqlError as error:
+            raise self._failed(error) from None
+        if read_only:
+            raise RetryableError("the server is read-only")
+
+    def forget(self, origin: Origin) -> None:
+        """Delete the offset row of a spool that is gone. A failure leaves a row that upkeep deletes later."""
+        self._encoders.pop(origin, None)
+        try:
+            session, _ = self._ready()
+            session.execute(self._offsets.delete, (origin.key,))
+        except SqlError as error:
+            self._failed(error)
+        except RetryableError:
+            pass
+
+    def close(self) -> None:
+        """Release the connection. Never raises, never waits."""
+        self._encoders.clear()
+        self._drop()
+
+
+def _nothing() -> None:
+    return None
+
+
+def _moment(time_ns: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=time_ns // 1000)
+
+
+def _pieces(batch: Batch, size: int) -> Iterator[Batch]:
+    """A batch in parts of at most ``size`` records, each up to where the next one begins."""
+    frames = batch.frames
+    for first in range(0, len(frames), size):
+        part = frames[first : first + size]
+        start = part[0].lsn if first else batch.start
+        end = frames[first + size].lsn if first + size < len(frames) else batch.end
+        yield Batch(batch.origin, part, start, end)

@@ -1,0 +1,105 @@
+"""What an error of the driver means for a batch. Pure: SQLSTATE in, exception out.
+
+Source of the codes: PostgreSQL's Appendix A. Only the server's primary message is kept, never
+its context or detail: those hold the rows.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from otel_stdlib.facts.errors import DeliveryError, PermanentError, RetryableError
+
+__all__ = ["Failure", "classify", "failure_of", "is_stale"]
+
+#: What is wrong with the rows themselves: bad data, broken constraints, a row past a limit, a
+#: trigger or a view that refused.
+_ROW_CLASSES = ("22", "23", "54", "44")
+_ROW_CODES = frozenset(("P0001",))
+#: In those classes, but true of every row: SERIAL is used up.
+_NOT_THE_ROW = {
+    "2200H": "its sequence is used up: give 'id' and the sequence the type bigint",
+}
+#: The table is not what it was when it was looked at.
+_STALE = frozenset(("42P01", "42703", "3F000", "42P10", "42809", "0A000", "42846", "42804"))
+_ADVICE = {
+    "25006": "the server is read-only",
+    "28P01": "authentication failed: see 'user' and 'password'",
+    "28000": "authentication failed: see 'user' and the server's pg_hba.conf",
+    "3D000": "see 'database'",
+    "42501": "grant INSERT on the table and SELECT, INSERT, UPDATE and DELETE on its offsets table;"
+    " to make them, CREATE on the schema",
+    "42P01": "it is made again with 'create_table'",
+    "53100": "the server's disk is full",
+    "53300": "the server has no connection left",
+    "57014": "cancelled, as by 'statement_timeout' while it waited for a lock",
+}
+
+
+#: libpq's words for a server without TLS. For servers that are not local we ask for it by default.
+_NO_TLS = "server does not support SSL"
+_NO_TLS_ADVICE = " (set 'sslmode: disable' to send records and the password in the clear)"
+
+
+#: The server's function that finds no partition: its messages are translated, and its code is every
+#: constraint's.
+_PARTITION_SEARCH = "ExecFindPartition"
+_MOMENT = re.compile(r"[0-9]{4,}-[0-9]{2}-[0-9]{2}(?: [0-9:.]+(?:[+-][0-9:]+)?)?")
+
+
+class Failure(NamedTuple):
+    """An error of the driver, reduced to what may be shown."""
+
+    #: None: no answer from the server, as when the connection is lost.
+    sqlstate: str | None
+    message: str
+    #: The time for which the table has no partition, "" where the server names none; None: another error.
+    no_partition: str | None = None
+
+
+def failure_of(error: Any) -> Failure:
+    """The code and the primary message of a ``psycopg2.Error``."""
+    diag = getattr(error, "diag", None)
+    primary = getattr(diag, "message_primary", None)
+    # Without a diagnosis the text is libpq's own, as for a refused connection; one line of it is enough.
+    text = primary or " ".join(str(error).split()) or type(error).__name__
+    sqlstate = getattr(error, "pgcode", None) or getattr(diag, "sqlstate", None)
+    return Failure(sqlstate, _shown(text), _no_partition(diag))
+
+
+def _no_partition(diag: Any) -> str | None:
+    if getattr(diag, "source_function", None) != _PARTITION_SEARCH:
+        return None
+    # Of the detail, which has the key of the row, only the time.
+    found = _MOMENT.search(getattr(diag, "message_detail", None) or "")
+    return found[0] if found else ""
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= 500 else text[:500] + "…"
+
+
+def classify(failure: Failure) -> DeliveryError:
+    """The exception that a delivery thread acts on.
+
+    ``PermanentError`` is for what is wrong with a row; all else is worth another try, however
+    long it takes: the server, the table, a right or a partition may come back.
+    """
+    code = failure.sqlstate
+    if failure.no_partition is not None:
+        of = f" for {failure.no_partition}" if failure.no_partition else ""
+        return RetryableError(f"{failure.message} ({code}; make the partition{of}, or a DEFAULT partition)")
+    if code is None:
+        hint = _NO_TLS_ADVICE if _NO_TLS in failure.message else ""
+        return RetryableError(failure.message + hint)
+    advice = _NOT_THE_ROW.get(code) or _ADVICE.get(code)
+    text = f"{failure.message} ({code}{'; ' + advice if advice else ''})"
+    if code not in _NOT_THE_ROW and (code[:2] in _ROW_CLASSES or code in _ROW_CODES):
+        return PermanentError(text)
+    return RetryableError(text)
+
+
+def is_stale(sqlstate: str | None) -> bool:
+    """Whether the error says that the table has changed and must be looked at again."""
+    return sqlstate in _STALE

@@ -1,0 +1,164 @@
+"""One connection: statements and COPY, each within a time limit, and errors by what they mean."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from otel_stdlib.facts.errors import DeliveryError
+from otel_stdlib.facts.forks import ForkRegistry
+from otel_stdlib.handlers.postgres.connect import GRACE, connect_parameters, load_driver
+from otel_stdlib.handlers.postgres.errors import Failure, classify, failure_of
+from otel_stdlib.handlers.postgres.names import literal
+from otel_stdlib.handlers.postgres.options import PostgresOptions
+from otel_stdlib.handlers.postgres.rows import RowStream
+from otel_stdlib.handlers.postgres.watchdog import Watchdog
+
+__all__ = ["Session", "SqlError", "Transaction", "begin_sql"]
+
+#: Bytes that the driver asks the stream for at once; the stream gives pieces of its own size.
+_COPY_BUFFER = 128 << 10
+
+
+class SqlError(Exception):
+    """A statement failed. ``lost``: the connection is of no use any more; ``timed_out``: no answer came."""
+
+    def __init__(self, failure: Failure, lost: bool, timed_out: bool = False) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+        self.lost = lost
+        self.timed_out = timed_out
+
+    @property
+    def too_slow(self) -> bool:
+        """Whether a limit of time ended it: the server's or ours."""
+        return self.failure.sqlstate == "57014" or self.timed_out
+
+    def classified(self) -> DeliveryError:
+        """What the delivery thread is to be told."""
+        return classify(self.failure)
+
+
+class Transaction(NamedTuple):
+    """What tells one transaction on the server from every other."""
+
+    pid: int
+    started: str
+
+
+def begin_sql(options: PostgresOptions) -> str:
+    """The beginning of every transaction: all settings are the transaction's own, as a pooler wants it.
+
+    The idle limit and the server's keepalives end a transaction whose client is gone without a
+    word or stopped: else its lock on the offset row would hold everybody up.
+    """
+    timeout = int(options.statement_timeout * 1000)
+    settings = {
+        "statement_timeout": str(timeout),
+        "idle_in_transaction_session_timeout": str(max(10_000, timeout)),
+        "tcp_keepalives_idle": "10",
+        "tcp_keepalives_interval": "5",
+        "tcp_keepalives_count": "3",
+    }
+    if options.synchronous_commit is not None:
+        settings["synchronous_commit"] = options.synchronous_commit
+    sets = "".join(f"; SET LOCAL {name} = {literal(value)}" for name, value in settings.items())
+    return f"BEGIN ISOLATION LEVEL READ COMMITTED{sets}"
+
+
+class Session:
+    """A connection in autocommit mode whose transactions are begun and ended by statements.
+
+    Used by one thread. ``transaction`` names the one that is open, for whoever must end it
+    after the connection is lost.
+
+    Raises:
+        SqlError: as every call here.
+    """
+
+    def __init__(self, options: PostgresOptions) -> None:
+        driver = load_driver()
+        self._error: type[Exception] = driver.Error
+        parameters = connect_parameters(options, os.environ, driver.extensions.libpq_version())
+        try:
+            self._connection = driver.connect(**parameters)
+        except driver.Error as error:
+            raise SqlError(failure_of(error), lost=True) from None
+        self._connection.autocommit = True
+        self._watchdog = Watchdog(self._connection.fileno(), options.statement_timeout + GRACE)
+        self._cursor = self._connection.cursor()
+        self.transaction: Transaction | None = None
+        self._pid = os.getpid()
+        _sessions.add(self)
+
+    @property
+    def closed(self) -> bool:
+        """Whether it can be used no more."""
+        return self._connection.closed != 0 or self._watchdog.fired
+
+    def execute(self, sql: str, parameters: Any = None) -> list[tuple[Any, ...]]:
+        """Run one or more statements; the rows of the last one."""
+        rows: list[tuple[Any, ...]] = self._guarded(lambda: self._execute(sql, parameters))
+        return rows
+
+    def _execute(self, sql: str, parameters: Any) -> list[tuple[Any, ...]]:
+        self._cursor.execute(sql, parameters)
+        return self._cursor.fetchall() if self._cursor.description else []
+
+    def copy(self, sql: str, stream: RowStream) -> None:
+        """COPY a stream of rows."""
+        self._guarded(lambda: self._cursor.copy_expert(sql, stream, _COPY_BUFFER))
+
+    def commit(self, sql: str, parameters: Any) -> None:
+        """Run a last statement and COMMIT in one round trip. After an error the outcome may be unknown."""
+        self.execute(f"{sql}; COMMIT", parameters)
+        if self._cursor.statusmessage != "COMMIT":
+            raise SqlError(Failure(None, f"COMMIT was answered by {self._cursor.statusmessage}"), lost=False)
+        self.transaction = None
+
+    def rollback(self) -> None:
+        """End a transaction that failed; a connection that cannot even do that is closed."""
+        try:
+            self.execute("ROLLBACK")
+        except SqlError:
+            self.close()
+        else:
+            self.transaction = None
+
+    def _guarded(self, call: Callable[[], Any]) -> Any:
+        try:
+            with self._watchdog.guard():
+                return call()
+        except self._error as error:
+            if self._watchdog.fired:
+                failure = Failure(None, f"no answer from the server within {self._watchdog.limit:g} s")
+            else:
+                failure = failure_of(error)
+            # After 57P01 and its like the server has hung up, though the driver may not know yet.
+            code = failure.sqlstate or ""
+            lost = self.closed or code.startswith(("57P", "08")) or not code
+            raise SqlError(failure, lost, self._watchdog.fired) from None
+
+    def close(self) -> None:
+        """Release the connection. Never raises, never waits for an answer."""
+        if self._pid != os.getpid():
+            return
+        _sessions.discard(self)
+        self._watchdog.close()
+        try:
+            self._connection.close()
+        except self._error:
+            pass
+
+    def abandon(self) -> None:
+        """In a forked child: close the inherited descriptors, that the server may see its real client end."""
+        _sessions.discard(self)
+        self._watchdog.abandon()
+        try:
+            os.close(self._connection.fileno())
+        except (OSError, self._error):
+            pass
+
+
+_sessions = ForkRegistry(Session.abandon)

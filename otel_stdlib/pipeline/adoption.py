@@ -1,0 +1,151 @@
+"""Giving the spools of dead processes to the destinations that they were meant for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from otel_stdlib.delivery.contract import Origin
+from otel_stdlib.delivery.fallback import Fallback
+from otel_stdlib.delivery.worker import DestinationWorker
+from otel_stdlib.facts.diagnostics import say
+from otel_stdlib.pipeline.sources import OrphanSource
+from otel_stdlib.spool.orphan import Orphan, Scanner
+
+__all__ = ["Adopter"]
+
+#: Seconds between scans.
+_SCAN_EVERY = 2.0
+#: Seconds for which a spool is left alone that has no work for this process.
+_SKIP = 60.0
+#: Spools that are delivered at once: each holds some descriptors.
+_AT_ONCE = 16
+
+
+class Adopter:
+    """Scans one root and feeds what it finds to the workers of one pipeline.
+
+    ``tend`` and ``close`` are called from the keeper's thread; sources finish on delivery
+    threads.
+    """
+
+    def __init__(
+        self,
+        scanner: Scanner,
+        workers: Mapping[str, DestinationWorker],
+        fallbacks: Mapping[str, Fallback] | None = None,
+    ) -> None:
+        self._scanner = scanner
+        self._workers = workers
+        self._fallbacks = fallbacks or {}
+        self._lock = threading.Lock()
+        self._serving: dict[str, tuple[Orphan, set[str]]] = {}
+        self._finished: list[tuple[str, str]] = []
+        self._unclaimed: dict[str, dict[str, Any]] = {}
+        self._next_scan = 0.0
+        self.adopted = 0
+
+    def tend(self, now: float, is_looking: bool = True) -> None:
+        """One round: close what is delivered, look for more every two seconds.
+
+        A closed pipeline does not look: with a hundred of them waiting for a server that hangs,
+        each would try the lock of every other one's spool.
+        """
+        self._settle(now)
+        if now < self._next_scan or not is_looking:
+            return
+        self._next_scan = now + _SCAN_EVERY
+        for orphan in self._scanner.scan(now):
+            if len(self._serving) >= _AT_ONCE:
+                orphan.release()
+                self._next_scan = now  # more are waiting: go on as soon as one is done
+                return
+            self._take(orphan, now)
+
+    def _take(self, orphan: Orphan, now: float) -> None:
+        open_targets = {target.hash for target in orphan.targets if not orphan.is_settled(target.hash)}
+        ours = open_targets & set(self._workers)
+        if orphan.manifest is not None and not open_targets:
+            self._remove(orphan)
+            return
+        if not ours or orphan.manifest is None:
+            self._leave(orphan, open_targets, now)
+            return
+        origin = Origin(orphan.spool_id, orphan.manifest.resource)
+        self._serving[orphan.spool_id] = (orphan, ours)
+        self.adopted += 1
+        for key in ours:
+            source = OrphanSource(orphan, origin, key)
+            self._workers[key].add_source(source, on_done=self._on_done)
+            if key in self._fallbacks:
+                self._fallbacks[key].add_view(OrphanSource(orphan, origin, key))
+
+    def _on_done(self, source: Any) -> None:
+        with self._lock:
+            self._finished.append((source.origin.spool_id, source.target_hash))
+
+    def _settle(self, now: float) -> None:
+        with self._lock:
+            finished, self._finished = self._finished, []
+        for spool_id, key in finished:
+            if spool_id not in self._serving:
+                continue
+            orphan, waiting = self._serving[spool_id]
+            waiting.discard(key)
+            if waiting:
+                continue
+            del self._serving[spool_id]
+            rest = {target.hash for target in orphan.targets if not orphan.is_settled(target.hash)}
+            if rest:
+                self._leave(orphan, rest, now)
+            else:
+                self._remove(orphan)
+
+    def _remove(self, orphan: Orphan) -> None:
+        resource = b"{}" if orphan.manifest is None else orphan.manifest.resource
+        origin = Origin(orphan.spool_id, resource)
+        self._unclaimed.pop(orphan.spool_id, None)
+        try:
+            orphan.remove()
+        except OSError as error:
+            say("orphan-remove", f"the delivered spool {orphan.spool_id} could not be deleted: {error}")
+            return
+        for target in orphan.targets:
+            worker = self._workers.get(target.hash)
+            if worker is not None:
+                worker.forget(origin)
+            if target.hash in self._fallbacks:
+                self._fallbacks[target.hash].forget(origin)
+
+    def _leave(self, orphan: Orphan, open_targets: set[str], now: float) -> None:
+        """Nobody here can deliver the rest: it stays for another process, or to be sent by hand."""
+        waiting = [target.name for target in orphan.targets if target.hash in open_targets]
+        self._unclaimed[orphan.spool_id] = {
+            "spool_id": orphan.spool_id,
+            "bytes": orphan.size_bytes(),
+            "targets": waiting,
+            "manifest": orphan.manifest is not None,
+        }
+        self._scanner.skip(orphan.spool_id, now + _SKIP)
+        orphan.release()
+
+    def close(self) -> None:
+        """Let go of every orphan: the next process goes on from the saved cursors."""
+        for orphan, _ in self._serving.values():
+            orphan.release()
+        self._serving.clear()
+
+    def abandon(self) -> None:
+        """In a forked child: close the inherited descriptors."""
+        for orphan, _ in self._serving.values():
+            orphan.directory.abandon()
+        self._serving.clear()
+
+    def snapshot(self) -> dict[str, Any]:
+        """Its part of a status report."""
+        return {
+            "adopted": self.adopted,
+            "serving": len(self._serving),
+            "unclaimed": list(self._unclaimed.values()),
+        }

@@ -1,0 +1,140 @@
+"""Making a generation: the place, the spool, a delivery thread for each outlet."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from otel_stdlib.delivery.contract import Origin
+from otel_stdlib.delivery.deadletter import DeadLetterFile
+from otel_stdlib.delivery.fallback import Fallback, Primary
+from otel_stdlib.delivery.worker import DestinationWorker
+from otel_stdlib.facts.counters import Counters
+from otel_stdlib.facts.diagnostics import say
+from otel_stdlib.facts.errors import SpoolUnavailable
+from otel_stdlib.pipeline.adoption import Adopter
+from otel_stdlib.pipeline.generation import Generation
+from otel_stdlib.pipeline.outlet import Outlet
+from otel_stdlib.record.formatter import OTelFormatter
+from otel_stdlib.spool.directory import SpoolDirectory
+from otel_stdlib.spool.ids import new_spool_id
+from otel_stdlib.spool.manifest import Manifest, Target, identity_hash, key_text
+from otel_stdlib.spool.options import SpoolOptions
+from otel_stdlib.spool.orphan import Scanner
+from otel_stdlib.spool.place import choose_root, open_root
+from otel_stdlib.spool.segment import Descriptor
+from otel_stdlib.spool.writer import Spool
+
+__all__ = ["build_generation"]
+
+
+def build_generation(
+    outlets: Sequence[Outlet],
+    formatter: OTelFormatter,
+    options: SpoolOptions,
+    counters: Counters,
+    on_gone: Callable[[Generation], None],
+    respect_level: bool,
+) -> Generation:
+    """A new generation, not started. Some milliseconds: the first segment is prepared here."""
+    resource = formatter.resource()
+    targets = {}
+    for outlet in outlets:
+        target = Target(outlet.identity.kind, key_text(outlet.identity.key), outlet.outlet_name)
+        if target.hash in targets:
+            say(
+                f"twice:{target.hash}",
+                f"two handlers write to {target.kind} {target.key}; only the first one is used",
+            )
+            continue
+        targets[target.hash] = (target, outlet)
+    spool_id = new_spool_id()
+    manifest = Manifest(
+        spool_id, time.time_ns(), os.getpid(), resource.json, tuple(target for target, _ in targets.values())
+    ).dump()
+    root = _open_place(options, str(resource.attributes.get("service.name", "service")))
+    spool = _make_spool(spool_id, manifest, options, root, counters)
+    workers = {}
+    for key, (_, outlet) in targets.items():
+        workers[key] = DestinationWorker(
+            outlet.make_destination(),
+            outlet.policy,
+            dead_letters=DeadLetterFile.for_target(
+                None if root is None else root[0], outlet.identity, partial(_count_letters, counters)
+            ),
+            counters=Counters(),
+            accept=outlet.make_accept(respect_level),
+        )
+    fallbacks = _make_fallbacks({key: outlet for key, (_, outlet) in targets.items()}, workers, respect_level)
+    adopter = None
+    if root is not None:
+        adopter = Adopter(Scanner(root[1], lambda: (spool_id,)), workers, fallbacks)
+    origin = Origin(spool_id, resource.json)
+    return Generation(spool, workers, origin, adopter, counters, on_gone, fallbacks)
+
+
+def _make_fallbacks(
+    outlets: Mapping[str, Outlet], workers: Mapping[str, DestinationWorker], respect_level: bool
+) -> dict[str, Fallback]:
+    """The fallbacks of those outlets that have one.
+
+    A file that is written already is refused: it keeps one position for each spool.
+    """
+    made: dict[str, Fallback] = {}
+    taken = set(outlets)
+    for key, outlet in outlets.items():
+        found = outlet.make_fallback()
+        if found is None:
+            continue
+        destination, after = found
+        target = identity_hash(*destination.identity)
+        if target in taken:
+            say(
+                f"fallback:{target}",
+                f"the fallback of {outlet.outlet_name} is not used: {destination.identity.key} is written already",
+            )
+            continue
+        taken.add(target)
+        worker = workers[key]
+        primary = Primary(worker.outage_since, worker.cursors, after)
+        made[key] = Fallback(destination, primary, accept=outlet.make_accept(respect_level))
+    return made
+
+
+def _count_letters(counters: Counters, gone: Mapping[int, int]) -> None:
+    for severity, count in gone.items():
+        counters.add(f"letters:{severity}", count)
+
+
+def _open_place(options: SpoolOptions, service: str) -> tuple[Path, Descriptor] | None:
+    if options.durability == "memory":
+        return None
+    try:
+        path = choose_root(options.directory, service)
+        return path, open_root(path)
+    except SpoolUnavailable as error:
+        _say_memory(str(error))
+        return None
+
+
+def _make_spool(
+    spool_id: str,
+    manifest: bytes,
+    options: SpoolOptions,
+    root: tuple[Path, Descriptor] | None,
+    counters: Counters,
+) -> Spool:
+    directory = None
+    if root is not None:
+        try:
+            directory = SpoolDirectory.create(root[1], spool_id, manifest)
+        except (OSError, SpoolUnavailable) as error:
+            _say_memory(f"{root[0]}: {error}")
+    return Spool(spool_id, manifest, options, directory, counters)
+
+
+def _say_memory(reason: str) -> None:
+    say("memory", f"records are kept in memory only and do not survive this process: {reason}")

@@ -1,0 +1,262 @@
+"""One spool with its keeper and delivery threads: what a pipeline has while it runs.
+
+A pipeline that is closed, or finds itself in a forked child, drops its generation and makes
+a new one at the next record. The old one delivers what it has and goes.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Container, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from otel_stdlib.delivery.contract import Origin
+from otel_stdlib.delivery.fallback import Fallback
+from otel_stdlib.delivery.worker import DestinationWorker
+from otel_stdlib.facts.counters import Counters
+from otel_stdlib.facts.diagnostics import say
+from otel_stdlib.pipeline.adoption import Adopter
+from otel_stdlib.pipeline.report import LossReport
+from otel_stdlib.pipeline.sources import LiveSource
+from otel_stdlib.spool.keeper import Evicted, Keeper
+from otel_stdlib.spool.writer import Spool
+
+__all__ = ["Generation"]
+
+#: Seconds between rounds of the keeper. An 8 MB segment lasts about 160 ms at full speed.
+_TICK = 0.05
+#: The same for one that was closed more than a second ago: what its destination does not take, it
+#: waits for, perhaps beside hundreds of others.
+_SLOW_TICK = 0.5
+#: Seconds in which the keeper's thread is sure to have ended, unless the disk hangs.
+_KEEPER_GRACE = 1.0
+
+
+class Generation:
+    """A running spool. ``start`` once; ``stop`` as often as wanted, from any thread."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        workers: Mapping[str, DestinationWorker],
+        origin: Origin,
+        adopter: Adopter | None,
+        counters: Counters,
+        on_gone: Callable[[Generation], None],
+        fallbacks: Mapping[str, Fallback] | None = None,
+    ) -> None:
+        self.spool = spool
+        self.workers = workers
+        self.fallbacks = fallbacks or {}
+        self._running: list[DestinationWorker | Fallback] = [*workers.values(), *self.fallbacks.values()]
+        self.adopter = adopter
+        self._counters = counters
+        self._losses = LossReport("spool", counters)
+        self._on_gone = on_gone
+        self.sources = {key: LiveSource(spool, origin, key, self._count_rescued) for key in workers}
+        for key, worker in workers.items():
+            worker.add_source(self.sources[key])
+        for key, fallback in self.fallbacks.items():
+            # A view of its own: it is read by another thread, and its cursor is nobody's.
+            fallback.add_view(LiveSource(spool, origin, key, self._count_rescued))
+        self.keeper = Keeper(spool, self._cursors, partial(self._count_lost, "evicted"), self._claim)
+        self._wake = threading.Event()
+        self._closing_deadline: float | None = None
+        self._closed_at: float | None = None
+        self._thread: threading.Thread | None = None
+        self._retire_lock = threading.Lock()
+        self._retired = False
+        #: Tells the keeper's thread to end.
+        self._ended = False
+        self._next_sync = 0.0
+
+    def start(self) -> None:
+        """Start the threads.
+
+        Raises:
+            RuntimeError: the interpreter is ending; then ``drain_here`` does their work.
+        """
+        self._thread = threading.Thread(target=self._run, name="otel-stdlib-keeper", daemon=True)
+        self._thread.start()
+        for worker in self._running:
+            worker.start()
+
+    def _cursors(self) -> Sequence[int]:
+        return [source.cursor for source in self.sources.values()]
+
+    def _claim(self, start: int, stop: int) -> Sequence[int]:
+        return [source.claim(start, stop) for source in self.sources.values()]
+
+    def _count_rescued(self, counts: Mapping[int, int]) -> None:
+        for severity, count in counts.items():
+            self._counters.add(f"evicted:{severity}", -count)
+
+    def _count_lost(self, reason: str, lost: Sequence[Evicted]) -> None:
+        for entry in lost:
+            for severity, count in entry.by_severity.items():
+                self._counters.add(f"{reason}:{severity}", count)
+
+    # -- the keeper's thread ----------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._ended:
+            self._wake.wait(self._tick(time.monotonic()))
+            if self._ended:
+                return
+            try:
+                self._round(time.monotonic())
+            except Exception as error:  # a loop cannot die
+                say("keeper", f"the spool's background thread met {type(error).__name__}: {error}")
+            if self._closing_deadline is not None and self._finish(self._closing_deadline):
+                return
+
+    def _tick(self, now: float) -> float:
+        return _TICK if self._closed_at is None or now < self._closed_at + 1.0 else _SLOW_TICK
+
+    def _round(self, now: float) -> None:
+        self.keeper.tend(now)
+        self._losses.tend()
+        if self.spool.options.durability == "os" and now >= self._next_sync:
+            self._next_sync = now + self.spool.options.sync_interval
+            self.keeper.sync()
+        if self.adopter is not None:
+            self.adopter.tend(now, self._closed_at is None)
+
+    # -- the end ---------------------------------------------------------------------
+
+    def close_soon(self, deadline: float) -> None:
+        """Seal the spool and let the background deliver the rest until ``deadline``. Never waits."""
+        self.spool.seal()
+        self._closed_at = time.monotonic()
+        self._closing_deadline = deadline
+        self._wake.set()
+        for worker in self.workers.values():
+            worker.wake()
+
+    def _finish(self, deadline: float) -> bool:
+        now = time.monotonic()
+        if not self.is_delivered() and now < deadline:
+            self._wake.clear()
+            return False
+        self.stop(now + 1.0)
+        return True
+
+    def is_delivered(self) -> bool:
+        """Whether every destination has everything in this process's own spool."""
+        self.spool.settle()
+        head = self.spool.published
+        return all(source.cursor >= head for source in self.sources.values())
+
+    def flush(self, timeout: float) -> bool:
+        """Wait until every destination has what was logged before the call."""
+        deadline = time.monotonic() + timeout
+        self.spool.settle()
+        head = self.spool.published
+        done = True
+        for key, worker in self.workers.items():
+            done &= worker.flush({self.sources[key]: head}, max(0.0, deadline - time.monotonic()))
+        return done
+
+    def stop(self, deadline: float) -> bool:
+        """Deliver until ``deadline``, stop the threads, and delete the spool if nothing is left in it."""
+        self.spool.seal()
+        self.spool.settle()
+        # The fallbacks too: what they write at the end is readable until the next process delivers it.
+        for worker in self._running:
+            worker.request_stop(deadline)
+        for worker in self._running:
+            worker.stop(deadline)
+        # The keeper ends before the directory is deleted: it must not make a segment there meanwhile.
+        self._ended = True
+        self._wake.set()
+        keeper = self._thread
+        if keeper is not None and keeper is not threading.current_thread():
+            keeper.join(_KEEPER_GRACE)
+        if self.adopter is not None:
+            self.adopter.close()
+        return self._retire()
+
+    def drain_here(self, deadline: float) -> bool:
+        """The same on the calling thread, when no thread can be started."""
+        self.spool.seal()
+        self.spool.settle()
+        for worker in self.workers.values():
+            worker.drain_here(deadline)
+        return self._retire()
+
+    def finish_at_exit(self, deadline: float) -> bool:
+        """``stop``, or ``drain_here`` where the threads could not be started."""
+        return self.stop(deadline) if self._thread is not None else self.drain_here(deadline)
+
+    def abandon(self) -> None:
+        """In a forked child: let go of the parent's descriptors. Its threads are not here."""
+        self._retired = self._ended = True
+        self.spool.abandon()
+        if self.adopter is not None:
+            self.adopter.abandon()
+
+    def left_bytes(self) -> int:
+        """About how many bytes of records still wait on the disk in this process's own spool."""
+        return max((_distance(self.spool, each.cursor, True) for each in self.sources.values()), default=0)
+
+    def _retire(self) -> bool:
+        with self._retire_lock:
+            if self._retired:
+                return True
+            self._retired = True
+            done = self.is_delivered()
+            if not done:
+                self._count_lost("memory", self.keeper.only_in_memory())
+            self._losses.tend()
+            directory = self.spool.directory
+            if done and directory is not None:
+                try:
+                    directory.remove()
+                except OSError:
+                    directory.release()
+            elif directory is not None:
+                directory.release()
+        self._on_gone(self)
+        return done
+
+    def snapshot(self) -> dict[str, Any]:
+        """Its part of a status report."""
+        spool = self.spool
+        destinations: dict[str, Any] = {}
+        for key, worker in self.workers.items():
+            destination = worker.snapshot()
+            destination["lag_bytes"] = _distance(spool, self.sources[key].cursor)
+            if key in self.fallbacks:
+                destination["fallback"] = self.fallbacks[key].snapshot()
+            destinations[_free_name(worker.name, destinations)] = destination
+        report: dict[str, Any] = {
+            "destinations": destinations,
+            "spool_id": spool.spool_id,
+            "in_memory": spool.directory is None,
+            "used_bytes": spool.used_bytes(),
+            "memory_bytes": sum([s.capacity for s in list(spool.segments.values()) if not s.on_disk]),
+            "cap_bytes": spool.cap,
+            "disk_error": None if spool.disk_error is None else str(spool.disk_error),
+        }
+        if self.adopter is not None:
+            report["orphans"] = self.adopter.snapshot()
+        return report
+
+
+def _free_name(name: str, taken: Container[str]) -> str:
+    """``name``, or with the first free number: handlers of one kind need no names of their own."""
+    numbered = (f"{name}-{number}" for number in itertools.count(2))
+    return next(free for free in itertools.chain((name,), numbered) if free not in taken)
+
+
+def _distance(spool: Spool, cursor: int, only_on_disk: bool = False) -> int:
+    head = spool.published
+    parts = [
+        min(head, segment.base + segment.capacity) - max(cursor, segment.base)
+        for segment in list(spool.segments.values())
+        if segment.on_disk or not only_on_disk
+    ]
+    return sum(part for part in parts if part > 0)

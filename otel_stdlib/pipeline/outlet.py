@@ -1,0 +1,43 @@
+"""What a pipeline asks of a handler that it feeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from otel_stdlib.delivery.contract import Destination, Frame, Identity
+from otel_stdlib.delivery.policy import DeliveryPolicy
+
+__all__ = ["Accept", "Outlet"]
+
+#: Whether a destination wants a frame. None in its place: it wants all.
+Accept = Callable[[Frame], bool]
+
+
+class Outlet(Protocol):
+    """One destination of a pipeline, as long as nothing is connected yet.
+
+    A pipeline makes the destination itself in every process that logs, so that no connection,
+    thread or descriptor is shared with a forked child.
+    """
+
+    @property
+    def outlet_name(self) -> str:
+        """The name in reports and thread names."""
+
+    @property
+    def identity(self) -> Identity:
+        """What it is across processes."""
+
+    @property
+    def policy(self) -> DeliveryPolicy:
+        """How it is delivered to."""
+
+    def make_destination(self) -> Destination:
+        """A new destination. Cheap: connecting is ``open``'s work."""
+
+    def make_accept(self, respect_level: bool) -> Accept | None:
+        """The test that a frame must pass to be delivered here."""
+
+    def make_fallback(self) -> tuple[Destination, float] | None:
+        """A new destination to read along, and after how many seconds of an outage; None: none."""

@@ -1,0 +1,271 @@
+"""From a log call to delivery in this process: the encoder, the current generation, forks, the end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from otel_stdlib.facts import diagnostics
+from otel_stdlib.facts.counters import Counters
+from otel_stdlib.facts.diagnostics import say
+from otel_stdlib.facts.forks import ForkRegistry
+from otel_stdlib.pipeline import exit as exit_hook
+from otel_stdlib.pipeline.build import build_generation
+from otel_stdlib.pipeline.generation import Generation
+from otel_stdlib.pipeline.outlet import Outlet
+from otel_stdlib.pipeline.report import losses
+from otel_stdlib.record.formatter import OTelFormatter
+from otel_stdlib.spool.forkguard import new_guard
+from otel_stdlib.spool.options import SpoolOptions
+from otel_stdlib.spool.writer import SEALED
+
+__all__ = ["Pipeline"]
+
+#: A guard that always says: not started here.
+_NOT_STARTED = b"\0"
+
+
+class Pipeline:
+    """Takes records from any thread and delivers them to its outlets.
+
+    Inert until the first record of each process, or ``start``. ``log`` never raises and never
+    waits; ``durability: record`` is the exception, by the user's choice.
+
+    Args:
+        name: for reports.
+        formatter: answers with the formatter that encodes; asked once per generation.
+        outlets: answers with the destinations; asked once per generation, so that names can
+            be resolved when everything is configured.
+        options: of the spool.
+        respect_level: whether an outlet's own level counts.
+        shutdown_timeout: seconds that the end of the process waits for delivery.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        formatter: Callable[[], OTelFormatter],
+        outlets: Callable[[], Sequence[Outlet]],
+        options: SpoolOptions,
+        *,
+        respect_level: bool = True,
+        shutdown_timeout: float = 5.0,
+    ) -> None:
+        self.name = name
+        self.options = options
+        self.shutdown_timeout = shutdown_timeout
+        self.respect_level = respect_level
+        self.counters = Counters()
+        self._formatter = formatter
+        self._outlets = outlets
+        self._guard: Any = _NOT_STARTED
+        self._pid = os.getpid()
+        self._lock = threading.RLock()
+        self._starting = False
+        self._early: list[tuple[bytes, int, int, int]] = []
+        self._generation: Generation | None = None
+        self._retiring: list[Generation] = []
+        self._successor: Pipeline | None = None
+        exit_hook.prepare()
+        self._encode: Callable[[logging.LogRecord], tuple[bytes, int, int] | None] = self._encode_first
+        self._append: Callable[[bytes, int, int, int], int]
+
+    # -- the log call -------------------------------------------------------------------
+
+    def log(self, record: logging.LogRecord) -> None:
+        """Take one record."""
+        encoded = self._encode(record)
+        if encoded is None:
+            return  # logged by a delivery thread of ours: it must not feed itself
+        payload, severity, time_ns = encoded
+        # Looked at after encoding, which runs code of others: it may have forked.
+        if not self._guard[0] and not self._take_on(payload, record.levelno, severity, time_ns):
+            return
+        if self._append(payload, record.levelno, severity, time_ns) == SEALED:
+            self._append_again(payload, record.levelno, severity, time_ns)
+
+    def put(self, payload: bytes, level: int, severity: int, time_ns: int) -> None:
+        """``log`` for a record that is encoded already."""
+        if not self._guard[0] and not self._take_on(payload, level, severity, time_ns):
+            return
+        if self._append(payload, level, severity, time_ns) == SEALED:
+            self._append_again(payload, level, severity, time_ns)
+
+    def _take_on(self, payload: bytes, level: int, severity: int, time_ns: int) -> bool:
+        """Start what appends; False when the record is seen to already."""
+        if self._successor is not None:
+            self._successor.put(payload, level, severity, time_ns)
+            return False
+        if not self._begin():
+            # A signal handler or finalizer that logs while this very thread starts the generation.
+            self._early.append((payload, level, severity, time_ns))
+            return False
+        return True
+
+    def _append_again(self, payload: bytes, level: int, severity: int, time_ns: int) -> None:
+        # Closed between the look at the guard and the append: the next generation takes it.
+        if self._successor is not None:
+            self._successor.put(payload, level, severity, time_ns)
+            return
+        for _ in range(100):
+            if self._begin() and self._append(payload, level, severity, time_ns) != SEALED:
+                return
+        self.counters.add(f"closed:{severity}")
+
+    def _encode_first(self, record: logging.LogRecord) -> tuple[bytes, int, int] | None:
+        self._encode = self._formatter().encoder.encode
+        return self._encode(record)
+
+    # -- start and fork -----------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start now what the first record would start: orphans are looked for from here on."""
+        self._begin()
+
+    def _begin(self) -> bool:
+        """Make sure that a generation runs in this process; False inside its own making."""
+        if self._pid != os.getpid():
+            self._reset_after_fork()
+        with self._lock:
+            if self._starting:
+                return False
+            if self._guard[0] and self._generation is not None:
+                return True
+            self._starting = True
+            try:
+                self._make_generation()
+            finally:
+                self._starting = False
+            while self._early:
+                self._append(*self._early.pop(0))
+        return True
+
+    def _make_generation(self) -> None:
+        formatter = self._formatter()
+        generation = build_generation(
+            self._outlets(),
+            formatter,
+            self.options,
+            self.counters,
+            self._forget_generation,
+            self.respect_level,
+        )
+        self._encode = formatter.encoder.encode
+        self._append = generation.spool.append
+        self._generation = generation
+        self._guard = new_guard()
+        exit_hook.register(self)
+        _pipelines.add(self)
+        if not exit_hook.is_exiting():
+            try:
+                generation.start()
+            except RuntimeError as error:
+                say("exit", f"records logged while the interpreter ends wait in the spool ({error})")
+
+    def _reset_after_fork(self) -> None:
+        # The parent's descriptors are closed by letting go of them, its locks are never unlocked,
+        # and its mapping stays for a log call of the parent's that the fork cut in two.
+        self._pid = os.getpid()
+        self._lock = threading.RLock()
+        self._starting = False
+        self._early = []
+        self.counters.after_fork()
+        generation, self._generation = self._generation, None
+        self._retiring = []
+        self._guard = _NOT_STARTED
+        if generation is not None:
+            generation.abandon()
+
+    def after_fork_in_child(self) -> None:
+        """Let go of the parent's spool at once, where Python runs fork hooks."""
+        diagnostics.after_fork()
+        exit_hook.after_fork_in_child()
+        if self._pid != os.getpid():
+            self._reset_after_fork()
+
+    # -- flush and end -------------------------------------------------------------------
+
+    def flush(self, timeout: float) -> bool:
+        """Wait until every destination has what was logged before; False at the deadline."""
+        if self._pid != os.getpid():
+            return True
+        deadline = time.monotonic() + timeout
+        done = True
+        for each in self._and_retiring(self._generation):
+            done &= each.flush(max(0.0, deadline - time.monotonic()))
+        return done
+
+    def close_soon(self) -> None:
+        """Seal what runs and let the background deliver it. A later record starts anew. Never waits.
+
+        When the exit hook has run already there is no background any more: then what was logged
+        since is delivered here, within ``shutdown_timeout``.
+        """
+        if exit_hook.is_exiting():
+            self.drain_at_exit(time.monotonic() + self.shutdown_timeout)
+            return
+        generation = self._detach()
+        if generation is not None:
+            self._retiring.append(generation)
+            generation.close_soon(time.monotonic() + max(self.shutdown_timeout, 60.0))
+
+    def hand_over(self, successor: Pipeline) -> None:
+        """``close_soon``, for good: log calls that are still on their way here go to ``successor``."""
+        # Set first: whoever finds this pipeline closed also finds its successor.
+        self._successor = successor
+        self.close_soon()
+
+    def stop(self, timeout: float | None = None) -> bool:
+        """Deliver until the deadline and stop the threads; True when nothing is left."""
+        deadline = time.monotonic() + (self.shutdown_timeout if timeout is None else timeout)
+        done = True
+        for each in self._and_retiring(self._detach()):
+            done &= each.stop(deadline)
+        return done
+
+    def _detach(self) -> Generation | None:
+        if self._pid != os.getpid():
+            self._reset_after_fork()
+        generation, self._generation = self._generation, None
+        self._guard = _NOT_STARTED
+        return generation
+
+    def _and_retiring(self, generation: Generation | None) -> list[Generation]:
+        """What was closed before and still delivers, and ``generation``."""
+        return [*self._retiring, *([] if generation is None else [generation])]
+
+    def _forget_generation(self, generation: Generation) -> None:
+        if generation in self._retiring:
+            self._retiring.remove(generation)
+
+    def drain_at_exit(self, deadline: float) -> None:
+        """The atexit hook's part: deliver until ``deadline`` and say what is left."""
+        if self._pid != os.getpid():
+            return
+        for each in self._and_retiring(self._detach()):
+            if not each.finish_at_exit(deadline) and (left := each.left_bytes()):
+                say(
+                    "exit",
+                    f"{self.name}: {left} bytes of records wait in the spool {each.spool.spool_id}"
+                    f" for the next process",
+                    force=True,
+                )
+
+    def snapshot(self) -> dict[str, Any]:
+        """A status report: states, lags and losses. Any thread; never waits."""
+        generation = self._generation if self._pid == os.getpid() else None
+        report: dict[str, Any] = {
+            "state": "idle" if generation is None else "running",
+            "dropped": losses(self.counters.snapshot()),
+            "retiring": len(self._retiring),
+        }
+        if generation is not None:
+            report.update(generation.snapshot())
+        return report
+
+
+_pipelines = ForkRegistry(Pipeline.after_fork_in_child)

@@ -1,0 +1,57 @@
+"""Saying what was lost: one line now and then, from the background thread, never from a log call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from otel_stdlib.facts.counters import Counters
+from otel_stdlib.facts.diagnostics import say
+from otel_stdlib.facts.severity import severity_range_name
+
+__all__ = ["LossReport", "losses"]
+
+#: What the reasons of ``Spool`` and ``Keeper`` mean.
+_REASONS = {
+    "shed": "refused because the spool is nearly full",
+    "evicted": "evicted because the spool is full",
+    "spool_full": "refused because the spool is full",
+    "block_timeout": "refused after waiting for room in the spool",
+    "disk": "refused because the disk takes no more",
+    "too_large": "refused because they are larger than half a segment",
+    "letters": "refused for good, and went from the dead letters for want of room",
+    "memory": "only in memory when delivery ended, and are lost",
+    "closed": "refused by a handler that was closed again and again",
+}
+
+
+def losses(counts: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    """Lost records by reason and by the name of their severity's range, from ``reason:severity`` counts."""
+    found: dict[str, dict[str, int]] = {}
+    for name, count in counts.items():
+        if count <= 0:
+            continue  # counted as evicted and then delivered all the same
+        reason, _, severity = name.partition(":")
+        by_name = found.setdefault(reason, {})
+        label = severity_range_name(int(severity or 0)) or "UNSPECIFIED"
+        by_name[label] = by_name.get(label, 0) + count
+    return found
+
+
+class LossReport:
+    """Compares counts with those said last, and says the difference."""
+
+    def __init__(self, name: str, counters: Counters) -> None:
+        self._name = name
+        self._counters = counters
+        self._said: dict[str, int] = {}
+
+    def tend(self) -> None:
+        """Say what was lost since the last time that something was said. At most one line per reason a minute."""
+        counts = self._counters.snapshot()
+        fresh = {name: count - self._said.get(name, 0) for name, count in counts.items()}
+        for reason, by_severity in losses({n: c for n, c in fresh.items() if c > 0}).items():
+            total = sum(by_severity.values())
+            parts = ", ".join(f"{count} {label}" for label, count in by_severity.items())
+            meaning = _REASONS.get(reason, reason)
+            if say(f"lost:{self._name}:{reason}", f"{self._name}: {total} records were {meaning} ({parts})"):
+                self._said.update({n: c for n, c in counts.items() if n.partition(":")[0] == reason})

@@ -1,0 +1,157 @@
+"""A destination's view of a spool: this process's own, or one that a dead process left."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from otel_stdlib.delivery.contract import Chunk, Origin
+from otel_stdlib.spool.cursor import CursorFile, cursor_name
+from otel_stdlib.spool.frame import Frame
+from otel_stdlib.spool.orphan import Orphan
+from otel_stdlib.spool.reader import Reader, Store
+from otel_stdlib.spool.writer import Spool
+
+__all__ = ["LiveSource", "OrphanSource"]
+
+
+class _Source:
+    """What both kinds share: reading, and a cursor that is kept in memory and in a file."""
+
+    live = False
+
+    def __init__(
+        self, origin: Origin, store: Store, seed: int, open_cursor: Callable[[], CursorFile | None]
+    ) -> None:
+        self.origin = origin
+        self._store = store
+        self._reader = Reader(store, seed)
+        self._open_cursor = open_cursor
+        self._file: CursorFile | None = None
+        #: Everything below is settled.
+        self.cursor = 0
+
+    def head(self) -> int:
+        """The LSN below which every frame is committed."""
+        return self._store.head()
+
+    def load_cursor(self) -> int:
+        """Where to begin."""
+        if self._file is None:
+            try:
+                self._file = self._open_cursor()
+            except OSError:
+                return self.cursor  # a cursor lost is a batch sent again, with the same uids
+        if self._file is not None:
+            self.cursor = max(self.cursor, self._file.value)
+        return self.cursor
+
+    def save_cursor(self, lsn: int) -> None:
+        """Keep that everything below ``lsn`` is settled."""
+        self.cursor = lsn
+        if self._file is None:
+            self.load_cursor()
+            self.cursor = lsn
+        if self._file is not None:
+            try:
+                self._file.save(lsn)
+            except OSError:
+                self._file = None  # tried again with the next batch
+
+    def read(self, start: int, max_records: int, max_bytes: int) -> Chunk:
+        """Frames from ``start`` on."""
+        frames, end, damaged = self._reader.read(start, max_records, max_bytes)
+        return Chunk(frames, end, damaged)
+
+    def oldest_time_ns(self, start: int) -> int | None:
+        """The event time of the first frame at or after ``start``. Any thread: it has its own reader."""
+        frames = Reader(self._store, self._reader.seed).read(start, 1, 1 << 16).frames
+        return frames[0].time_ns if frames else None
+
+    def close(self) -> None:
+        """Release descriptors."""
+        self._file = None
+
+
+class LiveSource(_Source):
+    """This process's own spool.
+
+    What the keeper evicts counts as lost before it is deleted. Records of it that the delivery
+    thread had read by then are delivered all the same; when they are settled, ``on_rescued`` gets
+    their number by severity.
+    """
+
+    live = True
+
+    def __init__(
+        self,
+        spool: Spool,
+        origin: Origin,
+        target_hash: str,
+        on_rescued: Callable[[Counter[int]], None],
+    ) -> None:
+        directory = spool.directory
+
+        def open_cursor() -> CursorFile | None:
+            return None if directory is None else CursorFile(directory.fd, cursor_name(target_hash))
+
+        super().__init__(origin, spool, spool.seed, open_cursor)
+        self.cursor = spool.published
+        self._on_rescued = on_rescued
+        self._lock = threading.Lock()
+        #: What was read and is not settled: the stretch in work, and what was read ahead of it.
+        self._held: list[Sequence[Frame]] = []
+        #: What was counted as lost, from and below, above the cursor.
+        self._evicted: list[tuple[int, int]] = []
+
+    def read(self, start: int, max_records: int, max_bytes: int) -> Chunk:
+        """Frames from ``start`` on."""
+        chunk = super().read(start, max_records, max_bytes)
+        # What was read from here before, and lingered or was given up, is read again with this.
+        self._held = [held for held in self._held if held[0].lsn < start]
+        if chunk.frames:
+            self._held.append(chunk.frames)
+        return chunk
+
+    def claim(self, start: int, stop: int) -> int:
+        """Note that what lies between is about to be evicted; the cursor. The keeper's thread."""
+        with self._lock:
+            if self.cursor < stop:
+                self._evicted.append((max(self.cursor, start), stop))
+            return self.cursor
+
+    def save_cursor(self, lsn: int) -> None:
+        """Keep that everything below ``lsn`` is settled."""
+        with self._lock:
+            super().save_cursor(lsn)
+            held, self._held = self._held, _from(lsn, self._held)
+            if not self._evicted:
+                return
+            ranges = self._evicted
+            self._evicted = [(low, high) for low, high in ranges if high > lsn]
+        rescued = Counter(
+            frame.severity
+            for frame in itertools.chain.from_iterable(held)
+            if frame.lsn < lsn and any(low <= frame.lsn < high for low, high in ranges)
+        )
+        if rescued:
+            self._on_rescued(rescued)
+
+
+def _from(lsn: int, held: Sequence[Sequence[Frame]]) -> list[Sequence[Frame]]:
+    """What lies at ``lsn`` and above."""
+    rest = [frames for frames in held if frames[-1].lsn >= lsn]
+    if rest and rest[0][0].lsn < lsn:
+        rest[0] = [frame for frame in rest[0] if frame.lsn >= lsn]
+    return rest
+
+
+class OrphanSource(_Source):
+    """An adopted spool."""
+
+    def __init__(self, orphan: Orphan, origin: Origin, target_hash: str) -> None:
+        # Two destinations read one orphan on two threads, and a store keeps one segment open at a time.
+        super().__init__(origin, orphan.new_store(), orphan.seed, lambda: orphan.cursor(target_hash))
+        self.target_hash = target_hash

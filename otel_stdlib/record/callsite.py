@@ -1,0 +1,90 @@
+"""Where a record was logged: found once per call site, then kept as bytes by the encoder."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from types import CodeType, FrameType
+from typing import Any
+
+__all__ = ["DELIVERY_THREAD_PREFIX", "is_delivery_thread", "site_attributes"]
+
+#: Threads of this package that deliver records. What is logged on them is not logged again.
+DELIVERY_THREAD_PREFIX = "otel-stdlib-"
+
+_MAX_FRAMES = 100
+_UNKNOWN_FILE = "(unknown file)"
+_UNKNOWN_FUNCTION = "(unknown function)"
+
+
+def is_delivery_thread(record: logging.LogRecord) -> bool:
+    """Whether a record was logged on a delivery thread of this package."""
+    name = record.threadName
+    return isinstance(name, str) and name.startswith(DELIVERY_THREAD_PREFIX)
+
+
+def site_attributes(record: logging.LogRecord) -> dict[str, Any]:
+    """``code.*``, ``thread.*`` and a process that is not this one; what is not known is left out.
+
+    ``code.function.name`` is fully qualified when the logging call is still on this thread's
+    stack, else it is the record's own ``funcName``.
+    """
+    attributes: dict[str, Any] = {}
+    path, line, function = record.pathname, record.lineno, record.funcName
+    if function and function != _UNKNOWN_FUNCTION:
+        attributes["code.function.name"] = _qualified_name(record) or function
+    if path and path != _UNKNOWN_FILE:
+        attributes["code.file.path"] = path if path.startswith("<") else os.path.abspath(path)
+    if line:
+        attributes["code.line.number"] = line
+    if record.thread is not None:
+        attributes["thread.id"] = record.thread
+    if record.threadName is not None:
+        attributes["thread.name"] = record.threadName
+    if record.process is not None and record.process != os.getpid():
+        # Handed over by another process: the resource does not speak for it.
+        attributes["process.pid"] = record.process
+    if record.processName is not None and record.processName != "MainProcess":
+        attributes["multiprocessing.process.name"] = record.processName
+    return attributes
+
+
+def _qualified_name(record: logging.LogRecord) -> str | None:
+    if record.thread != threading.get_ident():
+        return None
+    frame = _find_frame(record)
+    if frame is None:
+        return None
+    code = frame.f_code
+    name = getattr(code, "co_qualname", None) or _guess_qualname(frame, code)
+    module = frame.f_globals.get("__name__")
+    return f"{module}.{name}" if type(module) is str and module else str(name)
+
+
+def _find_frame(record: logging.LogRecord) -> FrameType | None:
+    frame: FrameType | None = sys._getframe(1)
+    path, line, function = record.pathname, record.lineno, record.funcName
+    for _ in range(_MAX_FRAMES):
+        if frame is None:
+            return None
+        code = frame.f_code
+        if frame.f_lineno == line and code.co_name == function and code.co_filename == path:
+            return frame
+        frame = frame.f_back
+    return None
+
+
+def _guess_qualname(frame: FrameType, code: CodeType) -> str:
+    """Python 3.10 has no ``co_qualname``: ask the first argument's class whose code this is."""
+    name = code.co_name
+    if code.co_argcount and code.co_varnames[0] in ("self", "cls"):
+        first = frame.f_locals.get(code.co_varnames[0])
+        owner = first if isinstance(first, type) else type(first)
+        for base in owner.__mro__:
+            member = vars(base).get(name)
+            member = getattr(member, "fget", None) or getattr(member, "__func__", member)
+            if getattr(member, "__code__", None) is code:
+                return f"{base.__qualname__}.{name}"
+    return name

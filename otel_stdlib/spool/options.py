@@ -1,0 +1,89 @@
+"""The options of a spool, checked where they are given."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from otel_stdlib.facts.errors import ConfigError
+from otel_stdlib.facts.options import check_names
+
+__all__ = ["DURABILITIES", "OVERFLOWS", "SpoolOptions"]
+
+DURABILITIES = ("process", "os", "record", "memory")
+OVERFLOWS = ("shed", "drop_oldest", "block")
+_MIN_SEGMENT = 64 << 10
+_MAX_SEGMENT = 1 << 30
+
+
+@dataclass(frozen=True)
+class SpoolOptions:
+    """Where and how records are kept until they are delivered. Sizes in bytes, times in seconds.
+
+    Raises:
+        ConfigError: a value is out of range; the message quotes the option.
+    """
+
+    #: The folder that holds spools; None: ``OTEL_STDLIB_SPOOL_DIR``, else the user's state folder.
+    directory: str | os.PathLike[str] | None = None
+    #: The cap of one process's spool.
+    max_bytes: int = 1 << 30
+    #: The size of one segment file; the first one is an eighth of it.
+    segment_bytes: int = 8 << 20
+    #: What a returned log call survives: ``process``, ``os``, ``record`` or ``memory``.
+    durability: str = "process"
+    #: Seconds between syncs with ``durability: os``.
+    sync_interval: float = 0.5
+    #: What gives way at the cap: ``shed``, ``drop_oldest`` or ``block``.
+    overflow: str = "shed"
+    #: Seconds that a log call waits at most with ``overflow: block``.
+    block_timeout: float = 5.0
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("segment_bytes", _MIN_SEGMENT, _MAX_SEGMENT),
+            ("max_bytes", 4 * _MIN_SEGMENT, 1 << 50),
+        ):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+                raise ConfigError(
+                    f"spool option {name!r} must be a whole number of bytes from {low} to {high}, not {value!r}",
+                    option=name,
+                )
+        if self.segment_bytes * 4 > self.max_bytes:
+            raise ConfigError(
+                f"spool option 'max_bytes' ({self.max_bytes}) must be at least four times "
+                f"'segment_bytes' ({self.segment_bytes})",
+                option="max_bytes",
+            )
+        for name in ("sync_interval", "block_timeout"):
+            value = getattr(self, name)
+            if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 < value <= 3600:
+                raise ConfigError(
+                    f"spool option {name!r} must be seconds above 0 and up to 3600, not {value!r}",
+                    option=name,
+                )
+        for name, allowed in (("durability", DURABILITIES), ("overflow", OVERFLOWS)):
+            value = getattr(self, name)
+            if value not in allowed:
+                raise ConfigError(
+                    f"spool option {name!r} must be one of {', '.join(allowed)}, not {value!r}", option=name
+                )
+        if self.directory is not None and not isinstance(self.directory, (str, os.PathLike)):
+            raise ConfigError(
+                f"spool option 'directory' must be a path, not {self.directory!r}", option="directory"
+            )
+
+    @classmethod
+    def of(cls, value: SpoolOptions | Mapping[str, Any] | None) -> SpoolOptions:
+        """Options from a mapping, as configuration files give them; None: the defaults."""
+        if value is None:
+            return cls()
+        if isinstance(value, cls):
+            return value
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"option 'spool' must be a mapping of options, not {value!r}", option="spool")
+        check_names(value, [field.name for field in fields(cls)], "unknown spool option {}")
+        return cls(**{str(name): value[name] for name in value})

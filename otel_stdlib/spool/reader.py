@@ -1,0 +1,123 @@
+"""Frames in order across the segments of a spool, by ``pread``: live or left by a dead process."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from otel_stdlib.spool.frame import Frame
+from otel_stdlib.spool.walk import walk
+
+__all__ = ["OFFSET_MASK", "Readable", "Reader", "Store", "Stretch"]
+
+OFFSET_MASK = 0xFFFFFFFF
+#: Bytes of one ``pread``: a piece that is parsed with the GIL held within about a millisecond.
+_PIECE = 512 << 10
+
+
+class Readable(Protocol):
+    """A segment as a reader sees it."""
+
+    number: int
+    capacity: int
+    #: Where its frames begin; None when its header is damaged and that must be searched for.
+    header_size: int | None
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Bytes from ``offset``, fewer at the end."""
+
+
+class Store(Protocol):
+    """The segments of one spool."""
+
+    def head(self) -> int:
+        """The LSN below which every frame is committed."""
+
+    def segment(self, number: int) -> Readable | None:
+        """A segment, None when it is gone."""
+
+    def next_number(self, after: int) -> int | None:
+        """The lowest segment number above ``after``."""
+
+
+class Stretch(NamedTuple):
+    """What one read gave."""
+
+    frames: list[Frame]
+    #: The LSN from which the next read goes on.
+    end: int
+    #: Damaged frames skipped.
+    damaged: int
+
+
+class Reader:
+    """Reads one store. Not thread-safe: every destination has its own."""
+
+    def __init__(self, store: Store, seed: int) -> None:
+        self._store = store
+        self.seed = seed
+        #: (LSN, True) when the last read stopped inside a gap: see ``walk``.
+        self._gap: int | None = None
+
+    def read(self, start: int, max_records: int, max_bytes: int) -> Stretch:
+        """Up to ``max_records`` frames in about ``max_bytes`` from ``start``; at least one if there is one."""
+        frames: list[Frame] = []
+        damaged = 0
+        head = self._store.head()
+        while start < head and len(frames) < max_records and max_bytes > 0:
+            number = start >> 32
+            segment = self._store.segment(number)
+            if segment is None:
+                following = self._store.next_number(number)
+                start = head if following is None else min(following << 32, head)
+                continue
+            limit = head & OFFSET_MASK if number == head >> 32 else segment.capacity
+            begin = start
+            start, lost_frames, done = self._read_segment(
+                segment, start, limit, frames, max_records, max_bytes
+            )
+            damaged += lost_frames
+            max_bytes -= start - begin
+            if done:
+                if number == head >> 32:
+                    start = head
+                else:
+                    following = self._store.next_number(number)
+                    start = head if following is None else min(following << 32, head)
+        return Stretch(frames, start, damaged)
+
+    def _read_segment(
+        self, segment: Readable, start: int, limit: int, frames: list[Frame], max_records: int, max_bytes: int
+    ) -> tuple[int, int, bool]:
+        """(where it stopped, damaged frames, whether the segment has no more below ``limit``)."""
+        offset = start & OFFSET_MASK
+        base = start - offset
+        lost = self._gap == start
+        self._gap = None
+        if offset == 0 and not lost:
+            lost = segment.header_size is None
+            offset = segment.header_size or 0
+        damaged = 0
+        size = min(max(max_bytes, 4096), _PIECE)
+        while offset < limit:
+            data = segment.read_at(offset, min(size, limit - offset))
+            if not data:
+                return base + limit, damaged, True
+            room = limit - offset
+            if len(data) < size and len(data) < room:
+                room = len(data)  # the file is shorter than it should be: somebody cut it
+            before = len(frames)
+            step = walk(data, 0, base + offset, self.seed, frames, max_records, room, lost)
+            damaged += step.damaged
+            lost = step.lost
+            if not step.hungry:
+                if len(frames) >= max_records:
+                    self._gap = base + offset + step.position if lost else None
+                    return base + offset + step.position, damaged, False
+                return base + limit, damaged, True
+            offset += step.position
+            if len(frames) > before:
+                self._gap = base + offset if lost else None
+                return base + offset, damaged, False
+            if not lost:
+                size = max(size, len(data) * 4)  # one frame longer than the buffer
+        return base + limit, damaged, True

@@ -1,0 +1,192 @@
+"""One segment: a preallocated file, mapped for writing and read with ``pread``.
+
+A segment is never truncated and never reused, only unlinked: a mapping over a shrunken file
+kills the process with SIGBUS. Space is allocated before the mapping for the same reason.
+"""
+
+from __future__ import annotations
+
+import io
+import mmap
+import os
+import struct
+import sys
+import zlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+__all__ = ["Descriptor", "Header", "Segment", "create_file", "create_memory", "parse_header", "segment_name"]
+
+_HEADER = struct.Struct("<8sIIII")
+_MAGIC = b"OTELSPL1"
+_PAGE = 4096
+#: Every file of a spool is opened so: never through a link, never inherited by a program.
+SAFE_OPEN = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+#: One write of zeros. Larger ones would keep the page locks, and so a store beside them, for longer.
+_ZEROS = bytes(1 << 20)
+
+
+class Descriptor:
+    """A file descriptor that is closed when nobody refers to it any more.
+
+    A delivery thread may be inside ``pread`` while the segment is evicted: closing by reference
+    count, not by call, keeps the number from being reused under it. In a forked child the same
+    rule closes the inherited copy.
+    """
+
+    # Of the class: a signal handler that raises before ``__init__`` leaves an object without its own.
+    fd = -1
+    _close = staticmethod(os.close)  # ``os`` may be gone when the interpreter ends
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    def close(self) -> None:
+        """Close it now: only where no other thread can be using it. Idempotent."""
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            try:
+                self._close(fd)
+            except OSError:
+                pass
+
+    __del__ = close
+
+
+class Header(NamedTuple):
+    """The fixed part of a segment."""
+
+    number: int
+    #: Where the first frame begins.
+    size: int
+    #: The manifest's bytes, a copy of ``manifest.json``.
+    manifest: bytes
+
+
+def segment_name(number: int) -> str:
+    """The file's name."""
+    return f"{number:08x}.seg"
+
+
+def build_header(number: int, manifest: bytes) -> bytes:
+    """The header's bytes, padded to whole pages."""
+    size = -(-(_HEADER.size + len(manifest)) // _PAGE) * _PAGE
+    check = zlib.crc32(manifest, zlib.crc32(struct.pack("<II", number, size)))
+    return (_HEADER.pack(_MAGIC, number, size, len(manifest), check) + manifest).ljust(size, b"\0")
+
+
+def parse_header(data: bytes) -> Header | None:
+    """The header at the start of ``data``; None when it is not whole."""
+    if len(data) < _HEADER.size:
+        return None
+    magic, number, size, length, check = _HEADER.unpack_from(data)
+    manifest = bytes(data[_HEADER.size : _HEADER.size + length])
+    if magic != _MAGIC or len(manifest) != length:
+        return None
+    if zlib.crc32(manifest, zlib.crc32(struct.pack("<II", number, size))) != check:
+        return None
+    return Header(number, size, manifest)
+
+
+class Segment:
+    """A stretch of the spool's stream; ``number << 32 | offset`` is a position in it."""
+
+    __slots__ = ("base", "capacity", "descriptor", "header_size", "number", "prepared", "reserve", "view")
+
+    def __init__(
+        self,
+        number: int,
+        capacity: int,
+        header_size: int,
+        view: mmap.mmap | None,
+        descriptor: Descriptor | None,
+    ) -> None:
+        self.number = number
+        self.base = number << 32
+        self.capacity = capacity
+        self.header_size: int | None = header_size
+        self.view = view
+        self.descriptor = descriptor
+        #: Whether its pages were written beforehand.
+        self.prepared = False
+        # ``seek(n, 1)`` adds and answers with the sum in one C call: a reservation that neither a
+        # signal handler nor a finalizer can split. 38-48 ns, CPython 3.10 to 3.13.
+        self.reserve: Callable[[int, int], int] = io.BytesIO().seek
+        self.reserve(header_size, 1)
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether it survives the process."""
+        return self.descriptor is not None
+
+    @property
+    def reserved(self) -> int:
+        """The LSN behind everything that was reserved."""
+        return self.base + min(self.reserve(0, 1), self.capacity)
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Bytes from ``offset``, fewer at the end."""
+        size = min(size, self.capacity - offset)
+        if size <= 0:
+            return b""
+        if self.descriptor is not None:
+            return os.pread(self.descriptor.fd, size, offset)
+        view = self.view
+        return b"" if view is None else view[offset : offset + size]
+
+    def unmap(self) -> None:
+        """Give the mapping back; only when no writer can still be in it."""
+        if self.descriptor is not None:
+            self.view = None
+
+
+def create_memory(number: int, capacity: int) -> Segment:
+    """A segment in anonymous memory, private so that a forked child cannot write into it."""
+    if sys.platform == "win32":
+        view = mmap.mmap(-1, capacity)
+    else:
+        view = mmap.mmap(-1, capacity, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    segment = Segment(number, capacity, 0, view, None)
+    segment.prepared = True
+    return segment
+
+
+def create_file(directory_fd: int, number: int, capacity: int, manifest: bytes, *, prepare: bool) -> Segment:
+    """A new segment file, allocated and mapped.
+
+    With ``prepare`` its pages are written beforehand, so that a first store does not read
+    from the disk: p99.9 0.6-9 µs against 2.7-6.7 ms once a segment. That takes milliseconds and
+    belongs to the background thread; without it the call takes some tenths of a millisecond.
+
+    Raises:
+        OSError: no space, a limit, no permission; nothing is left behind.
+    """
+    header = build_header(number, manifest)
+    name = segment_name(number)
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | SAFE_OPEN
+    descriptor = Descriptor(os.open(name, flags, 0o600, dir_fd=directory_fd))
+    fd = descriptor.fd
+    try:
+        _allocate(fd, capacity)
+        os.pwrite(fd, header, 0)
+        if prepare:
+            for offset in range(len(header), capacity, len(_ZEROS)):
+                os.pwrite(fd, _ZEROS[: capacity - offset], offset)
+        view = mmap.mmap(fd, capacity)
+        if hasattr(mmap, "MADV_RANDOM"):
+            view.madvise(mmap.MADV_RANDOM)
+    except OSError:
+        os.unlink(name, dir_fd=directory_fd)
+        raise
+    segment = Segment(number, capacity, len(header), view, descriptor)
+    segment.prepared = prepare
+    return segment
+
+
+def _allocate(fd: int, capacity: int) -> None:
+    # A sparse file kills its writer with SIGBUS when the disk fills up: every block is taken now.
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(fd, 0, capacity)
+        return
+    for offset in range(0, capacity, len(_ZEROS)):  # macOS has no posix_fallocate
+        os.pwrite(fd, _ZEROS[: capacity - offset], offset)

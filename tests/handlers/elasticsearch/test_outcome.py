@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from otel_stdlib.delivery.contract import Verdict
+from otel_stdlib.facts.errors import PermanentError, RetryableError, ThrottledError
+from otel_stdlib.handlers.elasticsearch.outcome import explain, read_items, refusal
+
+
+def items(*statuses: int, **more: Any) -> dict[str, Any]:
+    """A bulk answer."""
+    return {"items": [{"create": {"status": status, **more}} for status in statuses]}
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [
+        (200, Verdict.STORED),
+        (201, Verdict.STORED),
+        (409, Verdict.DUPLICATE),
+        (429, Verdict.RETRY),
+        (500, Verdict.RETRY),
+        (502, Verdict.RETRY),
+        (503, Verdict.RETRY),
+        (504, Verdict.RETRY),
+        (401, Verdict.RETRY),
+        (403, Verdict.RETRY),
+        (404, Verdict.RETRY),
+        (408, Verdict.RETRY),
+        (400, Verdict.REJECTED),
+        (413, Verdict.REJECTED),
+    ],
+)
+def test_item(status: int, verdict: Verdict) -> None:
+    """What each status of an item means."""
+    answered = read_items(items(status, 400), 2)
+    assert verdict is answered.outcomes[0].verdict
+    assert (status in (401, 403, 404)) == bool(answered.alarm)
+    assert (status in (429, 503)) == answered.pressed
+
+
+def test_all_stored_needs_no_list() -> None:
+    """The ordinary answer; failure stores are counted."""
+    assert (None, 0, "", False) == read_items(items(201, 201), 2)
+    assert 2 == read_items(items(201, 201, failure_store="used"), 2).failed_over
+    assert 0 == read_items(items(201, failure_store="not_enabled"), 1).failed_over
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        "",
+        b"",
+        [],
+        {},
+        {"items": None},
+        {"items": []},
+        items(201),
+        {"items": [{}, {}]},
+        items(201, 201)["items"],
+    ],
+)
+def test_nonsense_is_an_unknown_outcome(body: object) -> None:
+    """A body that is not a bulk answer for two records says nothing about them."""
+    with pytest.raises(RetryableError, match="unknown"):
+        read_items(body, 2)
+
+
+def test_reasons_are_one_line_with_causes_and_without_secrets() -> None:
+    """The reason has what caused it, and no line end or password."""
+    error = {"type": "a", "reason": "b\nc", "caused_by": {"type": "d", "reason": "http://u:hunter2@x/"}}
+    assert "a: b c; d: http://***@x/" == explain({"error": error})
+    assert "boom" == explain({"error": "boom"})
+    assert "<html>" == explain("<html>\n")
+    assert "" == explain(None)
+    assert 1_000 == len(explain("x" * 5_000))
+
+
+def test_refusals() -> None:
+    """Requests that were turned away whole."""
+    error = {"error": {"type": "t", "reason": "r"}}
+    assert isinstance(refusal(400, {}, error, "h"), PermanentError)
+    # A gateway's page is not the server's word on the records.
+    assert isinstance(refusal(400, {}, "<html>", "h"), RetryableError)
+    for status in (301, 401, 403, 404, 405, 429, 500, 502, 503, 504):
+        found = refusal(status, {}, error, "h")
+        assert isinstance(found, RetryableError)
+        assert str(status) in str(found)
+    throttled = refusal(429, {"retry-after": "7"}, error, "h")
+    assert isinstance(throttled, ThrottledError)
+    assert 7.0 == throttled.retry_after
+    assert not isinstance(refusal(503, {"retry-after": "soon"}, error, "h"), ThrottledError)
+    assert 3_600.0 == refusal(503, {"retry-after": "1e9"}, error, "h").retry_after
+    assert "'basic_auth' or 'api_key'" in str(refusal(401, {}, error, "h"))

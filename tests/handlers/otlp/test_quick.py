@@ -1,0 +1,181 @@
+"""The quick path's protobuf is that of the official messages, whatever a record holds."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+
+from otel_stdlib import SpanContext, attach, detach
+from otel_stdlib.delivery.contract import Frame
+from otel_stdlib.handlers.otlp import pairs, quick
+from otel_stdlib.handlers.otlp.body import Encoder
+from otel_stdlib.handlers.otlp.protobuf import RecordWriter, envelope
+from otel_stdlib.handlers.otlp.quick import QuickWriter
+from otel_stdlib.record.line import load_object, load_record
+from tests.handlers.otlp.parts import make_batch, make_frame
+
+LEAVES: Any = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats()
+    | st.text()
+    | st.text(min_size=100, max_size=300)
+    | st.binary()
+)
+VALUES = st.recursive(
+    LEAVES, lambda m: st.lists(m, max_size=3) | st.dictionaries(st.text(), m, max_size=3), max_leaves=6
+)
+EXTRAS = st.dictionaries(
+    st.text(min_size=1)
+    | st.sampled_from(["code.line.number", "thread.name", "log.record.uid", "event.name", "a" * 130]),
+    VALUES,
+    max_size=5,
+)  # fmt: skip
+
+
+def by_messages(frames: list[Frame], batch: Any) -> ExportLogsServiceRequest:
+    """The request with every record made field by field, by the official messages."""
+    scopes: dict[str, list[bytes]] = {}
+    write = RecordWriter()
+    for frame in frames:
+        record = load_record(frame.payload, batch.uid(frame).encode(), b"{}")
+        scopes.setdefault(record["scope"]["name"], []).append(write(frame.time_ns, record))
+    return ExportLogsServiceRequest.FromString(envelope(load_object(batch.origin.resource), scopes))
+
+
+def parsed(batch: Any) -> ExportLogsServiceRequest:
+    """What the encoder makes, read by the official messages, with attributes in one order."""
+    made = Encoder(batch).protobuf(batch.frames)
+    assert {} == made.damaged
+    return ExportLogsServiceRequest.FromString(made.body)
+
+
+def same(batch: Any) -> None:
+    """Both ways have the same content: NaN apart, which is text here, equality of messages is exact."""
+    ours, wanted = parsed(batch), by_messages(batch.frames, batch)
+    assert wanted == ours
+
+
+@given(st.lists(st.tuples(st.text(max_size=200), EXTRAS), min_size=1, max_size=4), st.booleans())
+def test_any_record(records: list[tuple[str, dict[str, Any]]], traced: bool) -> None:
+    """Texts, numbers, nested values, bytes, names of the package's own, long keys."""
+    token = attach(SpanContext("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331")) if traced else None
+    try:
+        frames = [
+            make_frame(number, "%s", args=(text,), logger=f"l{number % 2}", **extras)
+            for number, (text, extras) in enumerate(records)
+        ]
+    finally:
+        if token is not None:
+            detach(token)
+    same(make_batch(frames))
+
+
+@pytest.mark.parametrize(
+    ("message", "extras"),
+    [
+        ("x" * 125, {}),
+        ("x" * 126, {"v": "y" * 20_000}),
+        ('a \\ b \n "c" ż \u0000', {"path": "C:\\x", "q": '"'}),
+        ('","scope":{', {"thread.name": "mine", "n": {"thread.name": "deep"}}),
+        ("ends with ", {"a ": "b ", "c": ["d ", "AP8="]}),
+        ({"body": "structured", "scope": {"name": "none"}}, {"v": -1}),
+        ("", {"v": -(2**63), "w": 2**63 - 1, "x": 127, "y": 128, "z": 16_384, "f": -0.0, "g": 1.0, "b": True, "i": 1}),
+    ],
+)  # fmt: skip
+def test_edges(message: Any, extras: dict[str, Any]) -> None:
+    """Lengths on both sides of a longer varint, escapes, and texts that look as a line does."""
+    same(make_batch([make_frame(1, message, **extras), make_frame(2, message, **extras)]))
+
+
+def test_the_ordinary_record_takes_the_quick_path() -> None:
+    """So that the tests above are about it."""
+    writer = QuickWriter("0" * 26)
+    for message in ("hello", "żółć", "a\\b\n"):
+        for extras in ({}, {"n": 1, "t": "x", "f": 0.5, "nested": {"a": [1]}}, {"exc_text": "Trace\nback"}):
+            made = writer(make_frame(1, message, **extras))
+            assert made is not None
+            assert "shop" == made[0]
+
+
+SITES: Any = st.tuples(
+    st.sampled_from(["one", "two", 'quoted "\\ name']),
+    st.sampled_from(["hello", "ends with \\", 'a "quote"', '","scope":{"name":"one"', "żółć", ""]),
+    st.sampled_from([None, SpanContext("0" * 31 + "1", "0" * 15 + "1"), SpanContext("f" * 32, "e" * 16)]),
+    st.sampled_from([logging.INFO, logging.ERROR]),
+    st.sampled_from([{}, {"n": 1}, {"n": "1"}, {"n": True}, {"n": 1.0}, {"n": -1}, {"thread.name": "x"}, {"p": "\\"}]),
+)  # fmt: skip
+
+
+@given(st.lists(SITES, min_size=2, max_size=12))
+def test_what_is_remembered_is_not_taken_for_another_line(lines: list[Any]) -> None:
+    """Lines of few places, levels, traces and bodies, in any order, from one writer."""
+    frames = []
+    for number, (logger, message, span, level, extras) in enumerate(lines):
+        token = attach(span) if span is not None else None
+        try:
+            frames.append(make_frame(number, message, logger=logger, levelno=level, **extras))
+        finally:
+            if token is not None:
+                detach(token)
+    same(make_batch(frames))
+
+
+@given(
+    st.lists(st.integers(-(2**63), 2**64) | st.integers(-300, 20_000), max_size=20),
+    st.sampled_from(["n", "k" * 125, "ż" * 70]),
+)
+def test_numbers_of_every_length_behind_a_remembered_key(numbers: list[int], key: str) -> None:
+    """What stands before a number depends on its length, and on that of the key."""
+    same(make_batch([make_frame(at, "x", **{key: number}) for at, number in enumerate([1, *numbers])]))
+
+
+def test_more_places_than_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is forgotten is made again."""
+    monkeypatch.setattr(pairs, "_MOST", 2)
+    frames = [
+        make_frame(at, "x", logger=f"l{at % 5}", **{f"k{at % 3}": f"v{at % 4}", "n": at}) for at in range(60)
+    ]
+    same(make_batch(frames))
+
+
+def test_lines_of_the_place_before_are_not_cut_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the tests above are about it: also behind a body with an escape."""
+    writer, wanted = QuickWriter("0" * 26), []
+    monkeypatch.setattr(
+        quick, "_cut", lambda payload, real=quick._cut: wanted.append(payload) or real(payload)
+    )
+    for message in ("first", "second", 'an "escape"', "third"):
+        assert writer(make_frame(1, message, p="C:\\x")) is not None
+    assert 2 == len(wanted)
+
+
+@pytest.mark.parametrize("at", range(0, 300, 7))
+def test_what_is_no_record(at: int) -> None:
+    """A line cut anywhere, or with a byte that is no UTF-8, is no record, or is the careful path's."""
+    frame = make_frame(1, "hello", text="abc")
+    batch = make_batch([frame._replace(payload=frame.payload[:at]), frame])
+    made = Encoder(batch).protobuf(batch.frames)
+    assert {1_000} >= made.damaged.keys() or not made.damaged
+    assert len(made.frames) + len(made.damaged) == 2
+    ExportLogsServiceRequest.FromString(made.body)
+    broken = frame._replace(payload=frame.payload.replace(b"hello", b"h\xffllo").replace(b"abc", b"a\xfec"))
+    assert {1_000} == Encoder(batch).protobuf([broken]).damaged.keys()
+
+
+def test_a_time_before_1970() -> None:
+    """OTLP has none: it is unknown, and the record goes."""
+    frame = make_frame(1, "old")._replace(time_ns=-1)
+    request = parsed(make_batch([frame]))
+    (record,) = request.resource_logs[0].scope_logs[0].log_records
+    assert ("old", 0, 0) == (
+        record.body.string_value,
+        record.time_unix_nano,
+        record.observed_time_unix_nano,
+    )

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from otel_stdlib.delivery.contract import Outcome, Verdict
+from otel_stdlib.facts.errors import RetryableError
+from otel_stdlib.handlers.postgres import PostgresDestination
+from tests.handlers.postgres.support import STEP, batch, frame, origin, uids
+from tests.servers.postgres import Database
+
+Make = Callable[..., PostgresDestination]
+STORED, DUPLICATE = Outcome(Verdict.STORED), Outcome(Verdict.DUPLICATE)
+
+
+def test_a_batch_is_stored_in_the_seeds_columns(make: Make, postgres_database: Database) -> None:
+    """Every part of a record stands in its column, and what has none in the attributes."""
+    target = make()
+    target.open()
+    assert target.deliver(batch([frame(7, 'said "hi"\n', user="ä")])) is None
+    columns = "timestamp::text, severity_text, severity_number, body, trace_id, span_id, resource, attributes"
+    rows = postgres_database.execute(f"SET timezone = 'UTC'; SELECT {columns} FROM otel_logs")
+    assert [
+        (
+            "2025-08-22 10:11:00.000007+00",
+            "INFO",
+            9,
+            'said "hi"\n',
+            f"{7:032x}",
+            f"{7:016x}",
+            {"service.name": "shop", "host.name": "web-1"},
+            {
+                "otel.scope.name": "shop.orders",
+                "trace_flags": "01",
+                "number": 7,
+                "user": "ä",
+                "log.record.uid": f"{origin().spool_id}-{7 * STEP:014x}",
+            },
+        )
+    ] == rows
+
+
+def test_a_batch_sent_again_is_stored_once(make: Make, postgres_database: Database) -> None:
+    """The offset row answers for a batch whose outcome was not heard."""
+    target = make()
+    target.open()
+    assert target.position(origin()) is None
+    frames = [frame(n) for n in range(1, 11)]
+    assert target.deliver(batch(frames)) is None
+    assert frames[-1].lsn + STEP == target.position(origin())
+    assert [DUPLICATE] * 10 == target.deliver(batch(frames))
+    more = [*frames[5:], frame(11)]
+    assert [*[DUPLICATE] * 5, STORED] == target.deliver(batch(more))
+    found = uids(postgres_database)
+    assert (11, {1}) == (len(found), set(found.values()))
+
+
+def test_forget_deletes_the_offset_row(make: Make, postgres_database: Database) -> None:
+    """A spool that is gone leaves nothing but its records."""
+    target = make()
+    target.open()
+    for name in ("A", "B"):
+        target.deliver(batch([frame(1)], origin(name)))
+    target.forget(origin("A"))
+    assert [(origin("B").spool_id,)] == postgres_database.execute("SELECT spool_id FROM otel_logs_offsets")
+    assert target.position(origin("A")) is None
+
+
+def test_a_refused_connection_is_tried_again(make: Make, postgres_database: Database) -> None:
+    """A server that is not there raises what the delivery thread retries, without the password."""
+    target = make(postgres_database.through(1), connect_timeout=2)
+    with pytest.raises(RetryableError) as caught:
+        target.open()
+    assert "refused" in str(caught.value)
+    assert postgres_database.password not in str(caught.value)
+
+
+@pytest.mark.parametrize("wrong", [{"password": "wrong"}, {"user": "nobody_here"}, {"database": "no_such"}])
+def test_wrong_credentials_are_tried_again(make: Make, wrong: dict[str, Any]) -> None:
+    """An account may be repaired while records wait; the message says what to look at."""
+    with pytest.raises(RetryableError) as caught:
+        make(**wrong).open()
+    (name, value) = next(iter(wrong.items()))
+    assert name in str(caught.value) or value in str(caught.value)
+
+
+def test_pool_size_limits_connections_of_the_process(make: Make) -> None:
+    """A destination that would be one too many waits until another one is closed."""
+    first, second, third = (make(pool_size=2) for _ in range(3))
+    first.open()
+    second.open()
+    with pytest.raises(RetryableError, match="pool_size"):
+        third.open()
+    first.close()
+    third.open()
+
+
+def test_close_is_idempotent_and_open_connects_again(make: Make, postgres_database: Database) -> None:
+    """Nothing of the server is held after close; a destination that is opened again works."""
+    target = make()
+    target.close()
+    target.open()
+    target.close()
+    target.close()
+    ours = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
+    )
+    assert [(0,)] == postgres_database.execute(ours, ("otel_stdlib",))
+    assert target.deliver(batch([frame(1)])) is None

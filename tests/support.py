@@ -1,0 +1,36 @@
+"""Small helpers that tests of every room share."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+__all__ = ["THREAD_PREFIX", "eventually", "own_threads"]
+
+T = TypeVar("T")
+
+#: Every thread of the package begins its name with this.
+THREAD_PREFIX = "otel-stdlib-"
+
+
+def eventually(predicate: Callable[[], T], timeout: float = 10.0, interval: float = 0.01) -> T:
+    """Poll until ``predicate`` gives something true and return that.
+
+    Raises:
+        AssertionError: ``timeout`` seconds went by; the message shows the last value.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        value = predicate()
+        if value:
+            return value
+        if time.monotonic() >= deadline:
+            raise AssertionError(f"not true within {timeout} s: last value {value!r}")
+        time.sleep(interval)
+
+
+def own_threads() -> list[str]:
+    """The names of the package's threads that are alive in this process."""
+    return sorted(t.name for t in threading.enumerate() if t.name.startswith(THREAD_PREFIX))
