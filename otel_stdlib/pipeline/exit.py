@@ -46,11 +46,12 @@ def register(pipeline: Drainable) -> None:
     if _registered_pid == os.getpid():
         return
     _registered_pid = os.getpid()
-    util = sys.modules.get("multiprocessing.util")
-    if util is not None:
-        # Children of multiprocessing end by os._exit and run no atexit hooks on 3.10 to 3.12;
-        # they do run finalizers that have a priority.
-        util.Finalize(None, _drain_all, exitpriority=-100)
+    # Children of multiprocessing end by os._exit and run no atexit hooks on 3.10 to 3.12; they do
+    # run finalizers that have a priority. A process in which another thread is importing the
+    # module at this moment, and has it half, is no such child.
+    finalize = getattr(sys.modules.get("multiprocessing.util"), "Finalize", None)
+    if finalize is not None:
+        finalize(None, _drain_all, exitpriority=-100)
 
 
 def is_exiting() -> bool:

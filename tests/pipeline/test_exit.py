@@ -1,0 +1,38 @@
+"""What a pipeline is registered with for the end of its process."""
+
+from __future__ import annotations
+
+import sys
+import types
+
+import pytest
+
+from otel_stdlib.pipeline import exit as exit_hook
+
+
+class Pipeline:
+    """A pipeline with nothing to deliver."""
+
+    shutdown_timeout = 0.0
+
+    def drain_at_exit(self, deadline: float) -> None:
+        """Nothing."""
+
+
+def test_multiprocessing_that_another_thread_is_importing_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A half imported ``multiprocessing.util`` has no ``Finalize`` yet: a log call must not fail of it."""
+    monkeypatch.setattr(exit_hook, "_registered_pid", 0)
+    monkeypatch.setitem(sys.modules, "multiprocessing.util", types.ModuleType("multiprocessing.util"))
+    exit_hook.register(Pipeline())
+
+
+def test_a_child_of_multiprocessing_gets_a_finalizer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends by ``os._exit``, after finalizers that have a priority: once per process."""
+    util = types.ModuleType("multiprocessing.util")
+    made: list[int] = []
+    util.Finalize = lambda *args, exitpriority: made.append(exitpriority)  # type: ignore[attr-defined]
+    monkeypatch.setattr(exit_hook, "_registered_pid", 0)
+    monkeypatch.setitem(sys.modules, "multiprocessing.util", util)
+    exit_hook.register(Pipeline())
+    exit_hook.register(Pipeline())
+    assert made == [-100]
