@@ -43,32 +43,39 @@ def build_generation(
     resource = formatter.resource()
     targets = {}
     for outlet in outlets:
-        target = Target(outlet.identity.kind, key_text(outlet.identity.key), outlet.outlet_name)
+        identity = outlet.identity  # once: a file's takes system calls
+        target = Target(identity.kind, key_text(identity.key), outlet.outlet_name)
         if target.hash in targets:
             say(
                 f"twice:{target.hash}",
                 f"two handlers write to {target.kind} {target.key}; only the first one is used",
             )
             continue
-        targets[target.hash] = (target, outlet)
+        targets[target.hash] = (target, outlet, identity)
     spool_id = new_spool_id()
     manifest = Manifest(
-        spool_id, time.time_ns(), os.getpid(), resource.json, tuple(target for target, _ in targets.values())
+        spool_id,
+        time.time_ns(),
+        os.getpid(),
+        resource.json,
+        tuple(target for target, _, _ in targets.values()),
     ).dump()
     root = _open_place(options, str(resource.attributes.get("service.name", "service")))
     spool = _make_spool(spool_id, manifest, options, root, counters)
     workers = {}
-    for key, (_, outlet) in targets.items():
+    for key, (_, outlet, identity) in targets.items():
         workers[key] = DestinationWorker(
             outlet.make_destination(),
             outlet.policy,
             dead_letters=DeadLetterFile.for_target(
-                None if root is None else root[0], outlet.identity, partial(_count_letters, counters)
+                None if root is None else root[0], identity, partial(_count_letters, counters)
             ),
             counters=Counters(),
             accept=outlet.make_accept(respect_level),
         )
-    fallbacks = _make_fallbacks({key: outlet for key, (_, outlet) in targets.items()}, workers, respect_level)
+    fallbacks = _make_fallbacks(
+        {key: outlet for key, (_, outlet, _) in targets.items()}, workers, respect_level
+    )
     adopter = None
     if root is not None:
         adopter = Adopter(Scanner(root[1], lambda: (spool_id,)), workers, fallbacks)

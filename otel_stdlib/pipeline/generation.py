@@ -28,9 +28,9 @@ __all__ = ["Generation"]
 
 #: Seconds between rounds of the keeper. An 8 MB segment lasts about 160 ms at full speed.
 _TICK = 0.05
-#: The same for one that was closed more than a second ago: what its destination does not take, it
-#: waits for, perhaps beside hundreds of others.
-_SLOW_TICK = 0.5
+#: One that was closed waits for what its destination does not take, perhaps beside hundreds of
+#: others: its rounds come at a quarter of the time that it waits already, and at most so far apart.
+_SLOW_TICK = 1.0
 #: Seconds in which the keeper's thread is sure to have ended, unless the disk hangs.
 _KEEPER_GRACE = 1.0
 
@@ -114,7 +114,7 @@ class Generation:
                 return
 
     def _tick(self, now: float) -> float:
-        return _TICK if self._closed_at is None or now < self._closed_at + 1.0 else _SLOW_TICK
+        return _TICK if self._closed_at is None else min(max(_TICK, (now - self._closed_at) / 4), _SLOW_TICK)
 
     def _round(self, now: float) -> None:
         self.keeper.tend(now)

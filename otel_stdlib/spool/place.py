@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -39,6 +40,9 @@ LOCAL_FILE_SYSTEMS = frozenset(
         "ufs",
     ]
 )
+#: The folders that this process has open, by process id and path: a process that reconfigures its
+#: logging again and again opens and checks each of them once.
+_opened: weakref.WeakValueDictionary[tuple[int, Path], Descriptor] = weakref.WeakValueDictionary()
 _DIRECTORY = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | SAFE_OPEN
 
 
@@ -74,15 +78,41 @@ def _file_name(service: str) -> str:
 
 
 def open_root(path: Path) -> Descriptor:
-    """Make and open the folder for spools.
+    """Make and open the folder for spools. Any thread.
+
+    A folder that this process has open still is looked at, not opened: it must be the same one, and
+    as closed to others as it was. That spares the log call that needs it most of its system calls.
 
     Raises:
         SpoolUnavailable: it cannot be made, or must not be trusted.
     """
+    key = (os.getpid(), path)
+    known = _opened.get(key)
+    if known is not None and _is_as_it_was(path, known):
+        return known
+    _opened[key] = descriptor = _open_root(path)
+    return descriptor
+
+
+def _is_as_it_was(path: Path, known: Descriptor) -> bool:
+    try:
+        found = os.lstat(path)
+        if not os.path.samestat(found, os.fstat(known.fd)) or _is_common(path.parent):
+            return False
+        _check_closed(path, found)
+    except (OSError, SpoolUnavailable):
+        return False  # opening it tells what is wrong
+    return True
+
+
+def _is_common(folder: Path) -> bool:
+    return os.name == "posix" and bool(os.stat(folder).st_mode & stat.S_IWOTH)
+
+
+def _open_root(path: Path) -> Descriptor:
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        parent = os.stat(path.parent)
-        if os.name == "posix" and parent.st_mode & stat.S_IWOTH:
+        if _is_common(path.parent):
             raise SpoolUnavailable(f"{path.parent} is writable by everyone")
         path.mkdir(mode=0o700, exist_ok=True)
         descriptor = open_directory(path)
@@ -102,13 +132,16 @@ def open_directory(path: str | Path, dir_fd: int | None = None) -> Descriptor:
         OSError: it cannot be opened, or is a link.
     """
     descriptor = Descriptor(os.open(path, _DIRECTORY, dir_fd=dir_fd))
-    facts = os.fstat(descriptor.fd)
+    _check_closed(path, os.fstat(descriptor.fd))
+    return descriptor
+
+
+def _check_closed(path: str | Path, facts: os.stat_result) -> None:
     if hasattr(os, "geteuid"):
         if facts.st_uid != os.geteuid():
             raise SpoolUnavailable(f"{path} belongs to uid {facts.st_uid}")
         if facts.st_mode & 0o077:
             raise SpoolUnavailable(f"{path} is open to others (mode {stat.S_IMODE(facts.st_mode):04o})")
-    return descriptor
 
 
 def file_system_of(path: str, mountinfo: str | None = None) -> str | None:

@@ -19,7 +19,9 @@ class Pipeline:
         """Nothing."""
 
 
-def test_multiprocessing_that_another_thread_is_importing_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_multiprocessing_that_another_thread_is_importing_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A half imported ``multiprocessing.util`` has no ``Finalize`` yet: a log call must not fail of it."""
     monkeypatch.setattr(exit_hook, "_registered_pid", 0)
     monkeypatch.setitem(sys.modules, "multiprocessing.util", types.ModuleType("multiprocessing.util"))

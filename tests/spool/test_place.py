@@ -88,6 +88,37 @@ class TestOpenRoot:
         with pytest.raises(SpoolUnavailable, match="belongs to uid 65534"):
             open_directory(tmp_path / "theirs")
 
+    def test_a_folder_that_is_open_already_is_not_opened_again(self, tmp_path: Path) -> None:
+        """It is looked at: the same descriptor serves for as long as somebody has it."""
+        first = open_root(tmp_path / "spools")
+        assert open_root(tmp_path / "spools") is first
+        number = first.fd
+        del first
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(number)
+
+    def test_another_folder_under_the_name_is_opened(self, tmp_path: Path) -> None:
+        """Deleted and made again, or moved away, it is another one."""
+        first = open_root(tmp_path / "spools")
+        (tmp_path / "spools").rename(tmp_path / "away")
+        second = open_root(tmp_path / "spools")
+        assert os.path.samestat(os.fstat(second.fd), (tmp_path / "spools").stat())
+        assert not os.path.samestat(os.fstat(second.fd), os.fstat(first.fd))
+
+    @pytest.mark.skipif(os.name != "posix", reason="permission bits")
+    def test_a_folder_that_was_opened_to_others_is_refused(self, tmp_path: Path) -> None:
+        """What was trusted once is looked at each time, its parent too."""
+        kept = open_root(tmp_path / "a" / "spools")
+        (tmp_path / "a" / "spools").chmod(0o750)
+        with pytest.raises(SpoolUnavailable, match="open to others"):
+            open_root(tmp_path / "a" / "spools")
+        (tmp_path / "a" / "spools").chmod(0o700)
+        assert open_root(tmp_path / "a" / "spools").fd >= 0
+        (tmp_path / "a").chmod(0o777)
+        with pytest.raises(SpoolUnavailable, match="writable by everyone"):
+            open_root(tmp_path / "a" / "spools")
+        assert kept.fd >= 0
+
     def test_no_permission_is_said(self, tmp_path: Path) -> None:
         """Where nothing can be made, the reason is the system's."""
         script = (

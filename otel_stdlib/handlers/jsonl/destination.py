@@ -48,10 +48,10 @@ class JSONLDestination:
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
-        self.identity = Identity("jsonl", options.target)
         self.counters = counters or Counters()
         self._render = render
         self._file = BlockFile(options, counters=self.counters, wall=wall)
+        self.identity = Identity("jsonl", self._file.path)
         self._compressor = Compressor(options, self.counters) if options.compress else None
         if self._compressor is not None:
             self._file.on_rotated = self._compressor.wake

@@ -63,7 +63,7 @@ class BlockFile:
         self._options = options
         self._schedule = options.schedule
         self._wall = wall
-        self._lock = FileLock(options.sidecar_path, options.bits)
+        self._lock = FileLock(options.sidecar_of(self.path), options.bits)
         self._sidecar = Sidecar(wall)
         self._lock_fd = -1
         self._fd = -1

@@ -122,12 +122,11 @@ class JSONLOptions:
         """When the file is rotated by time."""
         return None if self.when is None else Schedule(self.when, self.interval, self.utc)
 
-    @property
-    def sidecar_path(self) -> str:
-        """Where the sidecar lies."""
+    def sidecar_of(self, target: str) -> str:
+        """Where the sidecar of ``target`` lies."""
         if self.sidecar is not None:
             return os.fspath(self.sidecar)
-        folder, name = os.path.split(self.target)
+        folder, name = os.path.split(target)
         return os.path.join(folder, f".{name}.otel-stdlib")
 
     @classmethod

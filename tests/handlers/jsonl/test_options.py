@@ -29,7 +29,7 @@ def test_defaults() -> None:
         "sidecar": None,
     }
     assert want == vars(made)
-    assert os.path.realpath(".a.jsonl.otel-stdlib") == made.sidecar_path
+    assert os.path.realpath(".a.jsonl.otel-stdlib") == made.sidecar_of(made.target)
     assert not made.rotates
 
 
