@@ -96,13 +96,22 @@ def _dict_config(path: str) -> tuple[list[Problem], list[str]]:
     value = document.value
     effects = []
     for name, entry in _mapping(value.get("handlers")):
-        effects.append(f"handler {name}: {entry.get('()') or entry.get('class') or 'nothing'}")
+        effects.append(
+            f"handler {name}: {entry.get('()') or entry.get('class') or 'nothing'}{_behind(entry)}"
+        )
     loggers = [("root", value.get("root")), *_mapping(value.get("loggers"))]
     for name, entry in loggers:
         if isinstance(entry, dict):
             to = ", ".join(map(str, entry.get("handlers") or ())) or "no handler of its own"
             effects.append(f"logger {name} at {entry.get('level', 'its present level')}: {to}")
     return problems, effects
+
+
+def _behind(entry: dict[str, Any]) -> str:
+    behind = entry.get("handlers")
+    if not isinstance(behind, list):
+        return ""
+    return f" to {', '.join(map(str, behind))}" if behind else " to nobody: 'handlers' is empty"
 
 
 def _mapping(value: Any) -> list[tuple[str, dict[str, Any]]]:

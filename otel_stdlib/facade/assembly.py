@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from otel_stdlib.config.document import Document
 from otel_stdlib.config.errors import Path, Problem
@@ -160,7 +161,7 @@ def make_backend(spec: BackendSpec, service: str, name: str) -> logging.Handler:
             config.setdefault(
                 "fallback",
                 {
-                    "filename": os.path.join(folder, f"fallback-{_safe(name)}-{file}"),
+                    "filename": os.path.join(folder, f"fallback-{_file_part(name)}-{file}"),
                     "after": _FALLBACK_AFTER,
                 },
             )
@@ -176,6 +177,11 @@ def make_backend(spec: BackendSpec, service: str, name: str) -> logging.Handler:
 def default_file(service: str) -> str:
     """The file of a service that names none: a name that is no path, in ``./logs``."""
     return DEFAULT_LOG_FILE.format(service=_safe(service).lstrip(".") or "app")
+
+
+def _file_part(name: str) -> str:
+    """``name`` as a part of a file's name that no other name gives."""
+    return "".join(c if c.isalnum() or c in "-_." else quote(c, safe="") for c in name)
 
 
 def _safe(name: str) -> str:

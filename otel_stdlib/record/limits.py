@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from otel_stdlib.facts.errors import ConfigError
+from otel_stdlib.facts.options import check_names
 
 __all__ = ["Limits"]
 
@@ -60,10 +61,5 @@ class Limits:
             return value
         if not isinstance(value, Mapping):
             raise ConfigError(f"'limits' must be a mapping, not {type(value).__name__}", option="limits")
-        known = {item.name for item in fields(cls)}
-        for name in value:
-            if name not in known:
-                raise ConfigError(
-                    f"limits: unknown option {name!r}; known are {sorted(known)}", option=str(name)
-                )
+        check_names(value, [item.name for item in fields(cls)], "limits: unknown option {}")
         return cls(**{name: value[name] for name in value})

@@ -113,7 +113,10 @@ def _open_root(path: Path) -> Descriptor:
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if _is_common(path.parent):
-            raise SpoolUnavailable(f"{path.parent} is writable by everyone")
+            raise SpoolUnavailable(
+                f"{path.parent} is writable by everyone; name another folder (option 'directory', or "
+                "OTEL_STDLIB_SPOOL_DIR)"
+            )
         path.mkdir(mode=0o700, exist_ok=True)
         descriptor = open_directory(path)
     except OSError as error:

@@ -105,6 +105,12 @@ def test_a_document_for_dict_config(tmp_path: Path) -> None:
     done = check(tmp_path, text)
     assert (0, "") == (done.returncode, done.stderr), done.stdout
     assert "logger root at" in done.stdout
+    assert "handler queue: otel_stdlib.OTelQueueHandler to file" in done.stdout
+    nobody = (
+        "version: 1\nhandlers:\n  queue:\n    (): otel_stdlib.OTelQueueHandler\n    handlers: []\n"
+        "root: {handlers: [queue]}\n"
+    )
+    assert "to nobody: 'handlers' is empty" in check(tmp_path, nobody).stdout
     bad = "version: 1\nhandlers:\n  f:\n    class: otel_stdlib.handlers.JSONLFileHandler\n    filenam: x\n"
     done = check(tmp_path, bad)
     assert 1 == done.returncode

@@ -123,19 +123,20 @@ def test_each_back_end_of_one_kind_has_a_fallback_of_its_own(
     quick = {"circuit_breaker_threshold": 1, "retry_delay": 0.01}
     away: list[dict[str, Any]] = [
         {"backend_type": "elasticsearch", "config": {"hosts": [f"http://127.0.0.1:{port}"], **quick}}
-        for port in (9, 10, 11)
+        for port in (9, 10, 11, 13)
     ]
-    away[2]["name"] = "audit/eu"
+    away[2]["name"], away[3]["name"] = "audit/eu", "audit_eu"
     logger = configure_logger(backends=away, shutdown_timeout=0.1)
     log_info("waits")
     backends = logger.get_health_status()["backends"]
-    assert {"elasticsearch", "elasticsearch-2", "audit/eu"} == set(backends)
+    assert {"elasticsearch", "elasticsearch-2", "audit/eu", "audit_eu"} == set(backends)
     assert all("fallback" in backend for backend in backends.values())
     handlers = {handler.name: handler for handler in logging.getLogger().handlers[-1].handlers}  # type: ignore[attr-defined]
     assert {
         "elasticsearch": "logs/fallback-elasticsearch-app.jsonl",
         "elasticsearch-2": "logs/fallback-elasticsearch-2-app.jsonl",
-        "audit/eu": "logs/fallback-audit_eu-app.jsonl",
+        "audit/eu": "logs/fallback-audit%2Feu-app.jsonl",
+        "audit_eu": "logs/fallback-audit_eu-app.jsonl",
     } == {
         name: os.path.relpath(handler.make_fallback()[0].identity.key) for name, handler in handlers.items()
     }
