@@ -45,6 +45,8 @@ class Status:
             "retried": counts.get("retried", 0),
             "rejected": counts.get("rejected", 0),
             "damaged": counts.get("damaged", 0),
+            "evicted": counts.get("evicted", 0),
+            "memory": counts.get("memory", 0),
             "last_error": None if error is None else error[0],
             "last_error_time": None if error is None else error[1],
             "last_success_time": self._last_success,

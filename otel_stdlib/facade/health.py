@@ -8,6 +8,9 @@ from otel_stdlib.facade.assembly import Assembly
 
 __all__ = ["closed_status", "health_status"]
 
+#: What one back end did not get, though the queue had taken it.
+_LOST = ("rejected", "damaged", "evicted", "memory")
+
 
 def closed_status() -> dict[str, Any]:
     """The status when nothing is configured, or everything is closed."""
@@ -58,7 +61,7 @@ def _backend(kind: str, found: dict[str, Any] | None) -> dict[str, Any]:
         "sent": found.get("sent", 0),
         "duplicates": found.get("duplicates", 0),
         "retried": found.get("retried", 0),
-        "dropped": {reason: found[reason] for reason in ("rejected", "damaged") if found.get(reason)},
+        "dropped": {reason: found[reason] for reason in _LOST if found.get(reason)},
         "last_error": found.get("last_error"),
         "last_error_time": found.get("last_error_time"),
         "last_success_time": found.get("last_success_time"),

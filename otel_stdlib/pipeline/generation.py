@@ -56,12 +56,16 @@ class Generation:
         self._counters = counters
         self._losses = LossReport("spool", counters)
         self._on_gone = on_gone
-        self.sources = {key: LiveSource(spool, origin, key, self._count_rescued) for key in workers}
+        self.sources = {
+            key: LiveSource(spool, origin, key, partial(self._count_rescued, worker))
+            for key, worker in workers.items()
+        }
         for key, worker in workers.items():
             worker.add_source(self.sources[key])
         for key, fallback in self.fallbacks.items():
             # A view of its own: it is read by another thread, and its cursor is nobody's.
-            fallback.add_view(LiveSource(spool, origin, key, self._count_rescued))
+            rescued = partial(self._count_rescued, workers[key])
+            fallback.add_view(LiveSource(spool, origin, key, rescued))
         self.keeper = Keeper(spool, self._cursors, partial(self._count_lost, "evicted"), self._claim)
         self._wake = threading.Event()
         self._closing_deadline: float | None = None
@@ -90,14 +94,17 @@ class Generation:
     def _claim(self, start: int, stop: int) -> Sequence[int]:
         return [source.claim(start, stop) for source in self.sources.values()]
 
-    def _count_rescued(self, counts: Mapping[int, int]) -> None:
-        for severity, count in counts.items():
-            self._counters.add(f"evicted:{severity}", -count)
+    def _count_rescued(self, worker: DestinationWorker, counts: Mapping[int, int]) -> None:
+        self._count("evicted", worker, {severity: -count for severity, count in counts.items()})
 
     def _count_lost(self, reason: str, lost: Sequence[Evicted]) -> None:
-        for entry in lost:
-            for severity, count in entry.by_severity.items():
-                self._counters.add(f"{reason}:{severity}", count)
+        for worker, entry in zip(self.workers.values(), lost, strict=True):
+            self._count(reason, worker, entry.by_severity)
+
+    def _count(self, reason: str, worker: DestinationWorker, counts: Mapping[int, int]) -> None:
+        worker.status.counters.add(reason, sum(counts.values()))
+        for severity, count in counts.items():
+            self._counters.add(f"{reason}:{severity}", count)
 
     # -- the keeper's thread ----------------------------------------------------------
 

@@ -30,7 +30,7 @@ _PIECE = 1000
 
 
 class Evicted(NamedTuple):
-    """A segment that the cap took: records by severity number, for one destination."""
+    """What one destination lost of a segment, by severity number; nothing where it had all of it."""
 
     cursor: int
     by_severity: Counter[int]
@@ -42,7 +42,7 @@ class Keeper:
     Args:
         spool: the spool.
         cursors: answers with every destination's cursor.
-        on_evicted: is told which destination lost how many records of which severity.
+        on_evicted: is told what each destination lost, in the order of ``cursors``.
         claim: is told the LSNs of a segment that is about to be evicted, from and below, and answers
             with every destination's cursor at that moment; None: ``cursors`` is asked.
     """
@@ -153,8 +153,7 @@ class Keeper:
         # Counted before it goes: an evicted record is a lost one for whoever had not read it.
         start, stop = segment.base, (segment.number + 1) << 32
         cursors = self._cursors() if self._claim is None else self._claim(start, stop)
-        lagging = [max(cursor, start) for cursor in cursors if cursor < stop]
-        lost = [Evicted(cursor, Counter()) for cursor in lagging]
+        lost = [Evicted(cursor, Counter()) for cursor in cursors]
         self._count(segment, stop, lost)
         # Told first as well: whoever finds it gone, ``flush`` for one, finds it counted.
         self._on_evicted(lost)
@@ -175,7 +174,8 @@ class Keeper:
         while position < stop:
             frames, position, _ = reader.read(position, _PIECE, 1 << 20)
             for entry in lost:
-                entry.by_severity.update(_severities(frames, entry.cursor))
+                if entry.cursor < stop:
+                    entry.by_severity.update(_severities(frames, entry.cursor))
 
     def sync(self) -> None:
         """Bring everything published to the disk and note how far: ``spool.synced``.

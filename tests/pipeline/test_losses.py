@@ -1,0 +1,65 @@
+"""Which destination lost what."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+from typing import Any
+
+from otel_stdlib import OTelQueueHandler
+from otel_stdlib.handlers import JSONLFileHandler
+from tests.support import eventually
+
+
+class Held(logging.Handler):
+    """A destination that takes nothing until it is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.name = "held"
+        self.go = threading.Event()
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Wait."""
+        return self.go.wait(60)
+
+
+def test_an_eviction_is_counted_for_the_destination_that_lags(tmp_path: Path) -> None:
+    """The handler's count is the sum of its destinations'; what was delivered after all is in neither."""
+    held, file = Held(), JSONLFileHandler(tmp_path / "out.jsonl")
+    spool = {
+        "directory": tmp_path / "private" / "spool",
+        "segment_bytes": 64 << 10,
+        "max_bytes": 1 << 20,
+        "overflow": "drop_oldest",
+    }
+    handler = OTelQueueHandler(handlers=[held, file], spool=spool)
+    logger = logging.Logger("shop", logging.INFO)
+    logger.addHandler(handler)
+    count = 0
+    try:
+        # More than the batch that it holds already, and gets after all.
+        while _of(handler, "held").get("evicted", 0) < 3_000:
+            for _ in range(200):
+                logger.info("order %s %s", count, "x" * 400)
+                count += 1
+            eventually(lambda: handler.health()["destinations"]["jsonl"]["lag_bytes"] == 0)
+        held.go.set()
+        assert handler.flush(60)
+        report = handler.health()
+        held_report, file_report = _of(handler, "held"), _of(handler, "jsonl")
+    finally:
+        held.go.set()
+        handler.stop()
+    lost = report["dropped"]["evicted"]["INFO"]
+    refused = report["dropped"].get("spool_full", {}).get("INFO", 0)  # where the background was late
+    assert held_report["evicted"] == lost > 0
+    assert held_report["sent"] + lost + refused == count
+    assert (file_report["evicted"], file_report["sent"] + refused) == (0, count)
+
+
+def _of(handler: OTelQueueHandler, name: str) -> dict[str, Any]:
+    """What the report says of one destination; nothing before the first record."""
+    destination: dict[str, Any] = handler.health().get("destinations", {}).get(name, {})
+    return destination
