@@ -153,6 +153,7 @@ class DestinationHandler(EncodingHandler):
         except Exception:
             if self._spool_options.durability == "record":
                 raise
+            self._pipeline.count_error(record)
             self.handleError(record)
 
     def start(self) -> None:

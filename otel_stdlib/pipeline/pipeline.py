@@ -13,6 +13,7 @@ from otel_stdlib.facts import diagnostics
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.forks import ForkRegistry
+from otel_stdlib.facts.severity import severity_number
 from otel_stdlib.pipeline import exit as exit_hook
 from otel_stdlib.pipeline.build import build_generation
 from otel_stdlib.pipeline.generation import Generation
@@ -94,6 +95,11 @@ class Pipeline:
             return
         if self._append(payload, level, severity, time_ns) == SEALED:
             self._append_again(payload, level, severity, time_ns)
+
+    def count_error(self, record: logging.LogRecord) -> None:
+        """Count a record that ``log`` raised for; an exception from outside may have come behind its append."""
+        level: Any = record.levelno
+        self.counters.add(f"error:{severity_number(level) if isinstance(level, int) else 0}")
 
     def _take_on(self, payload: bytes, level: int, severity: int, time_ns: int) -> bool:
         """Start what appends; False when the record is seen to already."""

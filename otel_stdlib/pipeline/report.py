@@ -20,6 +20,7 @@ _REASONS = {
     "too_large": "refused because they are larger than half a segment",
     "letters": "refused for good, and went from the dead letters for want of room",
     "memory": "only in memory when delivery ended, and are lost",
+    "error": "not taken because of an error in the log call (see logging.Handler.handleError)",
     "closed": "refused by a handler that was closed again and again",
 }
 

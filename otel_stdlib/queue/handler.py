@@ -125,6 +125,7 @@ class OTelQueueHandler(EncodingHandler, logging.handlers.QueueHandler):
         except Exception:
             if self._raises:
                 raise
+            self.pipeline.count_error(record)
             self.handleError(record)
 
     def _uses_spool(self) -> bool:

@@ -7,8 +7,11 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from otel_stdlib import OTelQueueHandler
 from otel_stdlib.handlers import JSONLFileHandler
+from otel_stdlib.spool.writer import SEALED
 from tests.support import eventually
 
 
@@ -57,6 +60,30 @@ def test_an_eviction_is_counted_for_the_destination_that_lags(tmp_path: Path) ->
     assert held_report["evicted"] == lost > 0
     assert held_report["sent"] + lost + refused == count
     assert (file_report["evicted"], file_report["sent"] + refused) == (0, count)
+
+
+def test_a_handler_that_is_closed_again_and_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A log call tries a hundred generations, gives the record up, and counts it."""
+    handler = OTelQueueHandler(handlers=[Held()], spool={"durability": "memory"})
+    pipeline = handler.pipeline
+    tries: list[int] = []
+    monkeypatch.setattr(pipeline, "_guard", b"\1")
+    monkeypatch.setattr(pipeline, "_begin", lambda: True)
+    monkeypatch.setattr(pipeline, "_append", lambda *_: tries.append(1) or SEALED, raising=False)
+    pipeline.put(b"{}", logging.INFO, 9, 0)
+    assert len(tries) == 101
+    assert handler.health()["dropped"] == {"closed": {"INFO": 1}}
+
+
+def test_a_record_that_an_error_cost_is_counted() -> None:
+    """What never came into the spool stands in the report beside what was lost there."""
+    handler = OTelQueueHandler(handlers=["nobody by this name"])
+    errors: list[logging.LogRecord] = []
+    handler.handleError = errors.append  # type: ignore[method-assign]
+    for level in (logging.ERROR, logging.INFO):
+        handler.handle(logging.LogRecord("shop", level, __file__, 1, "lost", None, None))
+    assert len(errors) == 2
+    assert handler.health()["dropped"] == {"error": {"ERROR": 1, "INFO": 1}}
 
 
 def _of(handler: OTelQueueHandler, name: str) -> dict[str, Any]:
