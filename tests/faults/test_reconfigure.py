@@ -153,7 +153,7 @@ def test_shutdown_and_basicconfig_force_do_not_stall_others(tmp_path: Path) -> N
 import otel_stdlib
 class Slow(logging.Handler):
     def handle(self, record):  # not emit: the standard library would hold this handler's lock meanwhile
-        time.sleep(0.5)
+        time.sleep(300)
 def make():
     return otel_stdlib.OTelQueueHandler(handlers=[Slow()], shutdown_timeout=0.1)
 logging.getLogger().setLevel("INFO")
@@ -170,8 +170,8 @@ for call in (logging.shutdown, lambda: logging.basicConfig(force=True, handlers=
     time.sleep(0.02)
 finish()
 print(f"slowest call {slowest * 1000:.1f} ms, slowest log call {longest[0] * 1000:.1f} ms")
-# One second is far above any scheduling noise here and far below the destination's hang.
-assert slowest < 1.0 and longest[0] < 1.0
+# Far above any scheduling noise and far below the destination's hang.
+assert slowest < 30 and longest[0] < 30
 """,
     )
     assert "slowest" in done.stdout
