@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
-__all__ = ["THREAD_PREFIX", "eventually", "own_threads"]
+__all__ = ["THREAD_PREFIX", "eventually", "own_threads", "whole_lines"]
 
 T = TypeVar("T")
 
@@ -34,3 +35,15 @@ def eventually(predicate: Callable[[], T], timeout: float = 10.0, interval: floa
 def own_threads() -> list[str]:
     """The names of the package's threads that are alive in this process."""
     return sorted(t.name for t in threading.enumerate() if t.name.startswith(THREAD_PREFIX))
+
+
+def whole_lines(path: Path) -> list[str]:
+    """The lines of a file that somebody may be writing to; none where there is no file.
+
+    Whoever reads beside a ``write`` may see the half of it: what has no line end yet is left out.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    return data.decode("utf-8", "surrogateescape").split("\n")[:-1]

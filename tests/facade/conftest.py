@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from otel_stdlib.facade.configure import _logger
+from tests.support import whole_lines
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +27,7 @@ def records(tmp_path: Path) -> Callable[..., list[dict[str, Any]]]:
 
     def read(name: str = "logs/app.jsonl") -> list[dict[str, Any]]:
         path = tmp_path / name
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        return [json.loads(line) for line in whole_lines(path)]
 
     return read
 

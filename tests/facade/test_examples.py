@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import eventually
+from tests.support import eventually, whole_lines
 from tests.tree import ROOT
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -55,7 +55,7 @@ def run(folder: Path, name: str) -> tuple[str, str, list[dict[str, Any]]]:
 def records(folder: Path) -> list[dict[str, Any]]:
     """The records in ``./logs``."""
     (path,) = (folder / "logs").glob("*.jsonl")
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    return [json.loads(line) for line in whole_lines(path)]
 
 
 def bodies(found: list[dict[str, Any]]) -> list[Any]:

@@ -23,6 +23,7 @@ from tests.handlers.postgres.support import keywords
 from tests.servers.elasticsearch import Elasticsearch
 from tests.servers.kafka import KafkaBroker
 from tests.servers.postgres import Database
+from tests.support import whole_lines
 
 FRAGMENTS = Path(__file__).with_name("fragments")
 RUNNER = Path(__file__).with_name("fragment_runner.py")
@@ -142,7 +143,7 @@ def config(
 
 def bodies(path: Path) -> list[str]:
     """What the program itself logged into a file, without its spans."""
-    found = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    found = [json.loads(line) for line in whole_lines(path)]
     # A background task is called by the web framework: see docs/facade.md.
     own = [r for r in found if r["scope"]["name"] in ("app", "starlette.background")]
     return [r["body"] for r in own if not r["body"].startswith("span ")]

@@ -13,7 +13,7 @@ import pytest
 from otel_stdlib import configure_logger, log_info
 from tests.servers.elasticsearch import Elasticsearch
 from tests.servers.proxy import Proxy
-from tests.support import eventually
+from tests.support import eventually, whole_lines
 
 #: What every back end says, whatever it is and whether anything was logged.
 KEYS = {
@@ -61,9 +61,7 @@ def backend(url: str, **config: Any) -> dict[str, Any]:
 
 def waiting(path: Path) -> list[str]:
     """The uids of the records in the fallback's file."""
-    if not path.exists():
-        return []
-    return [json.loads(line)["attributes"]["log.record.uid"] for line in path.read_text().splitlines()]
+    return [json.loads(line)["attributes"]["log.record.uid"] for line in whole_lines(path)]
 
 
 def test_every_back_end_says_the_same(tmp_path: Path) -> None:

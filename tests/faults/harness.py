@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from otel_stdlib.spool.ids import is_spool_id
-from tests.support import eventually
 
 __all__ = ["PREAMBLE", "accepted", "bodies", "conserve", "environment", "records", "run", "settle", "spools"]
 
@@ -179,8 +178,3 @@ def conserve(folder: Path, *, in_flight: int = 0) -> None:
     assert missing == Counter(), f"{missing.total()} acknowledged records are missing: {sorted(missing)[:5]}"
     extra = there - took
     assert extra.total() <= in_flight, f"{extra.total()} more than were acknowledged: {sorted(extra)[:5]}"
-
-
-def wait_for_lines(folder: Path, count: int, timeout: float = 60) -> None:
-    """Wait until that many lines are in the file."""
-    eventually(lambda: bodies(folder).total() >= count, timeout)

@@ -14,7 +14,7 @@ from typing import Any
 from otel_stdlib.handlers import KafkaHandler
 from tests.handlers.kafka.helpers import QUICK, stored_uids
 from tests.servers.kafka import KafkaBroker
-from tests.support import eventually
+from tests.support import eventually, whole_lines
 
 OUTAGE = {**QUICK, "timeout": 1.0, "circuit_breaker_threshold": 2, "circuit_breaker_timeout": 0.5}
 
@@ -55,8 +55,8 @@ def test_the_breaker_opens_and_the_fallback_is_readable(
             for number in range(50):
                 logger.info("waiting %d", number)
             eventually(lambda: report(handler)["circuit_breaker"] != "closed", 30)
-            eventually(lambda: file.exists() and len(file.read_text().splitlines()) == 50, 30)
-            lines = [json.loads(line) for line in file.read_text().splitlines()]
+            eventually(lambda: len(whole_lines(file)) == 50, 30)
+            lines = [json.loads(line) for line in whole_lines(file)]
             assert [line["body"] for line in lines] == [f"waiting {number}" for number in range(50)]
         finally:
             kafka_broker.proxy.start()

@@ -13,7 +13,7 @@ from tests.handlers.otlp.parts import QUICK
 from tests.handlers.otlp.test_faults import arrived
 from tests.servers.collector import OtelCollector
 from tests.servers.proxy import Proxy
-from tests.support import eventually
+from tests.support import eventually, whole_lines
 
 
 def test_the_breaker_opens_and_the_fallback_is_readable(
@@ -39,8 +39,8 @@ def test_the_breaker_opens_and_the_fallback_is_readable(
             logger.info("waiting %d", number)
         (name,) = handler.health()["destinations"]
         eventually(lambda: handler.health()["destinations"][name]["circuit_breaker"] != "closed", 30)
-        eventually(lambda: file.exists() and len(file.read_text().splitlines()) == 50, 30)
-        lines = [json.loads(line) for line in file.read_text().splitlines()]
+        eventually(lambda: len(whole_lines(file)) == 50, 30)
+        lines = [json.loads(line) for line in whole_lines(file)]
         assert [line["body"] for line in lines] == [f"waiting {number}" for number in range(50)]
         door.start()
         assert handler.flush(60)
