@@ -40,6 +40,8 @@ class DeliveryPolicy:
     batch_bytes: int = 1 << 20
     #: How long a batch that is not full waits for more.
     batch_age: float = 0.0
+    #: So many records do not wait for more, though they fill no batch. None: only a full batch goes at once.
+    linger_records: int | None = None
     #: The first pause after a failure; it doubles with each further one.
     retry_delay: float = 0.5
     #: No pause is longer.
@@ -58,6 +60,8 @@ class DeliveryPolicy:
     def __post_init__(self) -> None:
         for name in ("batch_records", "batch_bytes", "circuit_breaker_threshold"):
             _whole(name, getattr(self, name), 1)
+        if self.linger_records is not None:
+            _whole("linger_records", self.linger_records, 1)
         _whole("max_retries", self.max_retries, 0)
         for name in ("batch_age", "retry_delay", "max_retry_delay"):
             _seconds(name, getattr(self, name), zero=True)
@@ -69,6 +73,11 @@ class DeliveryPolicy:
                 f"'retry_delay' ({self.retry_delay})",
                 option="max_retry_delay",
             )
+
+    @property
+    def enough(self) -> int:
+        """How many records are sent without waiting for more."""
+        return min(self.batch_records, self.linger_records or self.batch_records)
 
     @classmethod
     def of(cls, options: object, parts: int = 1) -> DeliveryPolicy:

@@ -162,7 +162,7 @@ class LaneServer:
         chunk = self._ahead.read(source, lane.cursor)
         frames = chunk.frames
         if frames:
-            full = len(frames) >= policy.batch_records or chunk.end < source.head() or not source.live
+            full = len(frames) >= policy.enough or chunk.end < source.head() or not source.live
             hurried = urgent or lane.cursor < lane.hurry
             if not lane.linger.ready(now, full=full or hurried):
                 return False

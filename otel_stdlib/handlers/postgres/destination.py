@@ -1,8 +1,11 @@
 """PostgreSQL as a destination: rows and the offset of their spool in one transaction.
 
-    BEGIN; SET LOCAL …; SELECT lsn FROM <table>_offsets WHERE spool_id = … FOR UPDATE
-    COPY <table> (…) FROM STDIN
+    BEGIN; SET LOCAL …; SELECT lsn FROM <table>_offsets WHERE spool_id = … FOR UPDATE;
+    COPY <table> (…) FROM STDIN;
     UPDATE <table>_offsets SET lsn = <end of the batch>; COMMIT
+
+All of it is one message, in which the offset is a condition: the server waits for rows only. Where
+the condition fails, or no row was there yet, the offset is read first and what is stored left out.
 
 Whatever happens to the connection, the offset says afterwards whether the batch is stored, so
 a batch sent again stores only what is missing. Two processes that deliver one spool wait for
@@ -12,7 +15,7 @@ transaction, so a pooler in transaction mode does no harm.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
 
 from otel_stdlib.delivery.contract import Batch, Origin, Outcome, Verdict
@@ -24,10 +27,11 @@ from otel_stdlib.handlers.postgres.connect import identity_of
 from otel_stdlib.handlers.postgres.errors import is_stale
 from otel_stdlib.handlers.postgres.options import PostgresOptions
 from otel_stdlib.handlers.postgres.partitions import is_in_reach
+from otel_stdlib.handlers.postgres.pieces import pieces
 from otel_stdlib.handlers.postgres.prepare import Layout, prepare
 from otel_stdlib.handlers.postgres.rows import RowEncoder, RowStream
-from otel_stdlib.handlers.postgres.schema import OffsetsSql
-from otel_stdlib.handlers.postgres.session import Session, SqlError, Transaction, begin_sql
+from otel_stdlib.handlers.postgres.schema import MOVED, OffsetsSql
+from otel_stdlib.handlers.postgres.session import Session, SqlError, begin_sql
 from otel_stdlib.handlers.postgres.upkeep import keep_up
 
 __all__ = ["PostgresDestination"]
@@ -48,8 +52,6 @@ _GONE = "42P01"
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _DUPLICATE = Outcome(Verdict.DUPLICATE)
 _STORED = Outcome(Verdict.STORED)
-#: Ends a transaction of ours that outlived its connection: that one, whoever has the server process now.
-_END_TRANSACTION = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %s AND xact_start = %s"
 _PROBE = "SELECT current_setting('transaction_read_only')"
 
 
@@ -80,12 +82,15 @@ class PostgresDestination:
         self._now_ns = now_ns
         self._offsets = OffsetsSql(options.table)
         self._begin_sql = f"{begin_sql(options)}; {self._offsets.lock}"
+        self._fence_sql = f"{begin_sql(options)}; {self._offsets.fence}"
         self._session: Session | None = None
         self._layout: Layout | None = None
         self._encoders: dict[Origin, RowEncoder] = {}
+        #: Those whose offset row was there.
+        self._placed: set[Origin] = set()
         self._next_upkeep = 0.0
-        #: A transaction whose connection was lost before its end: it may hold its locks for long.
-        self._orphaned: Transaction | None = None
+        #: The mark of a transaction whose connection was lost before its end: it may hold its locks for long.
+        self._orphaned: int | None = None
 
     def open(self) -> None:
         """Connect where there is no connection, and look at the table where it is not known."""
@@ -121,18 +126,9 @@ class PostgresDestination:
             raise
         self._session = session
         if self._orphaned is not None:
-            self._end_orphan(session, self._orphaned)
+            session.end_orphan(self._orphaned)
             self._orphaned = None
         return session
-
-    @staticmethod
-    def _end_orphan(session: Session, orphan: Transaction) -> None:
-        try:
-            session.execute(_END_TRANSACTION, orphan)
-        except SqlError as error:
-            if error.lost:
-                raise
-            # Not allowed here: the server's own limits end it.
 
     def position(self, origin: Origin) -> int | None:
         """The offset of a spool; None: none is kept."""
@@ -158,7 +154,7 @@ class PostgresDestination:
         if not isinstance(size, int) or size >= len(batch.frames):
             return self._store(batch, batch.memo, careful=careful)
         outcomes: list[Outcome] = []
-        for piece in _pieces(batch, size):
+        for piece in pieces(batch, size):
             outcomes += self._store(piece, batch.memo, careful=careful) or [_STORED] * len(piece.frames)
         return outcomes
 
@@ -167,16 +163,21 @@ class PostgresDestination:
         stream: RowStream | None = None
         try:
             session, layout = self._ready()
+            encoder = self._encoder(layout, batch.origin)
+            if batch.origin in self._placed:
+                stream = RowStream(encoder, batch.frames, careful=careful, at_end=self.meanwhile)
+                if self._store_at_once(session, layout, batch, stream):
+                    return None
             stored = self._begin(session, batch)
             if stored >= batch.end:
                 session.rollback()
                 return [_DUPLICATE] * len(batch.frames)
             fresh = [frame for frame in batch.frames if frame.lsn >= stored]
             if fresh:
-                encoder = self._encoder(layout, batch.origin)
                 stream = RowStream(encoder, fresh, careful=careful, at_end=self.meanwhile)
                 session.copy(layout.copy_sql, stream)
             session.commit(self._offsets.update, (batch.end, batch.origin.key))
+            self._placed.add(batch.origin)
         except SqlError as error:
             # A wait for the table's lock ends before the first read, and is not the batch's fault.
             if stream is not None and stream.begun and stream.error is None and error.too_slow:
@@ -186,22 +187,37 @@ class PostgresDestination:
             return None
         return [_STORED if frame.lsn >= stored else _DUPLICATE for frame in batch.frames]
 
+    def _store_at_once(self, session: Session, layout: Layout, batch: Batch, stream: RowStream) -> bool:
+        """Store a whole batch by one message; false when its spool's offset is not what it should be."""
+        key = batch.origin.key
+        fence = (self._fence_sql, (session.mark, key, batch.frames[0].lsn))
+        try:
+            session.store(fence, layout.copy_sql, stream, (self._offsets.update, (batch.end, key)))
+        except SqlError as error:
+            if stream.begun or error.failure.sqlstate != MOVED:
+                raise
+            session.rollback()
+            self._placed.discard(batch.origin)
+            return False
+        return True
+
     def _begin(self, session: Session, batch: Batch) -> int:
         """Begin a transaction and lock the spool's offset row, made where there is none; its offset."""
         spool_id = batch.origin.key
-        rows = session.execute(self._begin_sql, (spool_id,))
+        lock = (session.mark, spool_id)
+        session.in_transaction = True
+        rows = session.execute(self._begin_sql, lock)
         if not rows:
             session.execute(self._offsets.insert, (spool_id, batch.start))
-            rows = session.execute(self._offsets.lock, (spool_id,))
-        offset, pid, started = rows[0]
-        session.transaction = Transaction(pid, started)
-        return int(offset)
+            rows = session.execute(self._offsets.lock, lock)
+        return int(rows[0][0])
 
     def _encoder(self, layout: Layout, origin: Origin) -> RowEncoder:
         encoder = self._encoders.get(origin)
         if encoder is None:
             if len(self._encoders) >= _ENCODERS:
                 self._encoders.clear()
+                self._placed.clear()
             encoder = self._encoders[origin] = RowEncoder(layout.shape, origin)
         return encoder
 
@@ -227,7 +243,7 @@ class PostgresDestination:
             if not error.lost:
                 session.rollback()
             if error.lost or session.closed:
-                self._orphaned = session.transaction or self._orphaned
+                self._orphaned = session.mark if session.in_transaction else self._orphaned
                 self._drop()
         if is_stale(error.failure.sqlstate):
             if error.failure.sqlstate == _GONE and self._layout is not None and self._options.create_table:
@@ -260,6 +276,7 @@ class PostgresDestination:
     def forget(self, origin: Origin) -> None:
         """Delete the offset row of a spool that is gone. A failure leaves a row that upkeep deletes later."""
         self._encoders.pop(origin, None)
+        self._placed.discard(origin)
         try:
             session, _ = self._ready()
             session.execute(self._offsets.delete, (origin.key,))
@@ -271,6 +288,7 @@ class PostgresDestination:
     def close(self) -> None:
         """Release the connection. Never raises, never waits."""
         self._encoders.clear()
+        self._placed.clear()
         self._drop()
 
 
@@ -280,13 +298,3 @@ def _nothing() -> None:
 
 def _moment(time_ns: int) -> datetime:
     return _EPOCH + timedelta(microseconds=time_ns // 1000)
-
-
-def _pieces(batch: Batch, size: int) -> Iterator[Batch]:
-    """A batch in parts of at most ``size`` records, each up to where the next one begins."""
-    frames = batch.frames
-    for first in range(0, len(frames), size):
-        part = frames[first : first + size]
-        start = part[0].lsn if first else batch.start
-        end = frames[first + size].lsn if first + size < len(frames) else batch.end
-        yield Batch(batch.origin, part, start, end)

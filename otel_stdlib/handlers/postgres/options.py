@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, ClassVar
 
 from otel_stdlib.delivery.policy import DeliveryPolicy, RetryOptions
 from otel_stdlib.facts.errors import ConfigError
@@ -75,6 +75,9 @@ class PostgresOptions(RetryOptions):
     batch_bytes: int = 8 << 20
     #: How long a batch that is not full waits for more.
     batch_age: float = 0.2
+    #: So many do not wait: a commit among them costs little, and a server that idles before the first
+    #: full batch falls behind an application that logs without a pause.
+    linger_records: ClassVar[int] = 2_500
     #: Make what is missing: schema, table, indices, offsets table, extra columns.
     create_table: bool = True
     #: Partitions by time, for a table that is made here: ``none``, ``daily`` or ``monthly``.

@@ -12,8 +12,11 @@ from collections.abc import Sequence
 from otel_stdlib.handlers.postgres.columns import ExtraColumn
 from otel_stdlib.handlers.postgres.names import TableName, literal, quote, shorten
 
-__all__ = ["OffsetsSql", "create_extra_columns", "create_offsets", "create_table", "lock_schema"]
+__all__ = ["MOVED", "OffsetsSql", "create_extra_columns", "create_offsets", "create_table", "lock_schema"]
 
+#: SQLSTATE of a fence that found another offset: the text, which the server's log shows, is no number.
+MOVED = "22P02"
+_MOVED_TEXT = "otel_stdlib: another one has stored records of this spool"
 _COLUMNS = (
     '"timestamp" timestamptz{not_null}',
     '"severity_text" varchar(20)',
@@ -97,9 +100,14 @@ class OffsetsSql:
         self.table = table.beside("_offsets")
         # A percent sign in a name is no parameter.
         name = self.table.sql.replace("%", "%%")
-        now = "pg_backend_pid(), now()::text"
-        #: (spool id): the offset, and what tells the transaction; the row is locked. No row: none kept.
-        self.lock = f"SELECT lsn, {now} FROM {name} WHERE spool_id = %s FOR UPDATE"
+        # An advisory lock that nobody else takes or waits for is the mark of a transaction.
+        mark = "pg_try_advisory_xact_lock_shared(%s)"
+        #: (mark, spool id): the offset; the row is locked. No row: none kept.
+        self.lock = f"SELECT lsn, {mark} FROM {name} WHERE spool_id = %s FOR UPDATE"
+        row = f"SELECT lsn FROM {name} WHERE spool_id = %s FOR UPDATE"
+        #: (mark, spool id, offset): the row is locked, and an error (``MOVED``) unless it is there with an
+        #: offset that is no greater.
+        self.fence = f"SELECT {mark}, (CASE WHEN ({row}) <= %s THEN '0' ELSE {literal(_MOVED_TEXT)} END)::int"
         #: (spool id, offset): keep an origin's first offset, unless another process has by now.
         self.insert = f"INSERT INTO {name} (spool_id, lsn) VALUES (%s, %s) ON CONFLICT (spool_id) DO NOTHING"
         #: (offset, spool id)

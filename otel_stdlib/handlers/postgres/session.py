@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from otel_stdlib.facts.errors import DeliveryError
 from otel_stdlib.facts.forks import ForkRegistry
@@ -15,10 +15,19 @@ from otel_stdlib.handlers.postgres.options import PostgresOptions
 from otel_stdlib.handlers.postgres.rows import RowStream
 from otel_stdlib.handlers.postgres.watchdog import Watchdog
 
-__all__ = ["Session", "SqlError", "Transaction", "begin_sql"]
+__all__ = ["Session", "SqlError", "Statement", "begin_sql"]
 
 #: Bytes that the driver asks the stream for at once; the stream gives pieces of its own size.
 _COPY_BUFFER = 128 << 10
+
+
+#: Ends a transaction that outlived its connection: the one with this mark, whoever has the server process now.
+_END_TRANSACTION = """
+SELECT pg_terminate_backend(pid) FROM pg_locks
+WHERE locktype = 'advisory' AND objsubid = 1 AND pid <> pg_backend_pid()
+  AND classid = (%(mark)s::bigint >> 32)::oid AND objid = (%(mark)s::bigint & 4294967295)::oid"""
+#: The driver's TRANSACTION_STATUS_IDLE.
+_IDLE = 0
 
 
 class SqlError(Exception):
@@ -40,11 +49,8 @@ class SqlError(Exception):
         return classify(self.failure)
 
 
-class Transaction(NamedTuple):
-    """What tells one transaction on the server from every other."""
-
-    pid: int
-    started: str
+#: SQL and its parameters.
+Statement = tuple[str, tuple[Any, ...]]
 
 
 def begin_sql(options: PostgresOptions) -> str:
@@ -67,11 +73,25 @@ def begin_sql(options: PostgresOptions) -> str:
     return f"BEGIN ISOLATION LEVEL READ COMMITTED{sets}"
 
 
+class _Watched:
+    """A stream that gives the server its time anew when it asks for the first row and when it has the last one."""
+
+    def __init__(self, stream: RowStream, watchdog: Watchdog) -> None:
+        self._stream = stream
+        self._watchdog = watchdog
+
+    def read(self, size: int = -1) -> bytes:
+        first = not self._stream.begun
+        piece = self._stream.read(size)
+        if first or not piece:
+            self._watchdog.extend()
+        return piece
+
+
 class Session:
     """A connection in autocommit mode whose transactions are begun and ended by statements.
 
-    Used by one thread. ``transaction`` names the one that is open, for whoever must end it
-    after the connection is lost.
+    Used by one thread.
 
     Raises:
         SqlError: as every call here.
@@ -88,7 +108,11 @@ class Session:
         self._connection.autocommit = True
         self._watchdog = Watchdog(self._connection.fileno(), options.statement_timeout + GRACE)
         self._cursor = self._connection.cursor()
-        self.transaction: Transaction | None = None
+        #: Marks this connection's transactions among all on the server, whichever of its processes has them:
+        #: the key of an advisory lock.
+        self.mark = int.from_bytes(os.urandom(8), "big") >> 1
+        #: Whether a transaction that bears the mark may be open: somebody must end it when the connection is lost.
+        self.in_transaction = False
         self._pid = os.getpid()
         _sessions.add(self)
 
@@ -115,7 +139,26 @@ class Session:
         self.execute(f"{sql}; COMMIT", parameters)
         if self._cursor.statusmessage != "COMMIT":
             raise SqlError(Failure(None, f"COMMIT was answered by {self._cursor.statusmessage}"), lost=False)
-        self.transaction = None
+        self.in_transaction = False
+
+    def store(self, begin: Statement, copy_sql: str, stream: RowStream, end: Statement) -> None:
+        """Run ``begin``, COPY a stream of rows, run ``end`` and COMMIT: all of it in one message.
+
+        The client is waited for only for the rows, so that the server never idles because a busy
+        application has the GIL. An error anywhere ends it before what follows. After one the
+        outcome may be unknown.
+        """
+        self.in_transaction = True
+        self._guarded(lambda: self._store(begin, copy_sql, stream, end))
+        self.in_transaction = False
+
+    def _store(self, begin: Statement, copy_sql: str, stream: RowStream, end: Statement) -> None:
+        cursor = self._cursor
+        first, last = (cursor.mogrify(*statement).decode() for statement in (begin, end))
+        sql = f"{first}; {copy_sql}; {last}; COMMIT"
+        cursor.copy_expert(sql, _Watched(stream, self._watchdog), _COPY_BUFFER)
+        if self._connection.get_transaction_status() != _IDLE:
+            raise SqlError(Failure(None, "COMMIT was not answered"), lost=False)
 
     def rollback(self) -> None:
         """End a transaction that failed; a connection that cannot even do that is closed."""
@@ -124,7 +167,16 @@ class Session:
         except SqlError:
             self.close()
         else:
-            self.transaction = None
+            self.in_transaction = False
+
+    def end_orphan(self, mark: int) -> None:
+        """End the transaction that another connection with this mark left behind, if it is still there."""
+        try:
+            self.execute(_END_TRANSACTION, {"mark": mark})
+        except SqlError as error:
+            if error.lost:
+                raise
+            # Not allowed here: the server's own limits end it.
 
     def _guarded(self, call: Callable[[], Any]) -> Any:
         try:

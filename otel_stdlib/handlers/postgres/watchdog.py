@@ -49,6 +49,11 @@ class Watchdog:
         finally:
             self._deadline = None
 
+    def extend(self) -> None:
+        """Begin the limit of the present call anew: something has come."""
+        if self._deadline is not None:
+            self._deadline = time.monotonic() + self.limit
+
     def _start(self) -> None:
         self._started = True
         thread = threading.Thread(target=self._run, name="otel-stdlib-postgres-watchdog", daemon=True)
