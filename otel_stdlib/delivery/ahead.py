@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from otel_stdlib.delivery.contract import Chunk, Source
+from collections.abc import Sequence
+
+from otel_stdlib.delivery.contract import Chunk, Frame, Source
 from otel_stdlib.delivery.policy import DeliveryPolicy
 
 __all__ = ["ReadAhead"]
@@ -24,17 +26,21 @@ class ReadAhead:
         #: By source: where the read began, and what it gave.
         self._kept: dict[Source, tuple[int, Chunk]] = {}
 
-    def look(self, source: Source, start: int) -> None:
-        """Read from ``start`` and keep it. Never raises: a source that fails does so again in ``read``."""
+    def look(self, source: Source, start: int) -> Sequence[Frame]:
+        """Read from ``start`` and keep it; what was read.
+
+        Never raises: a source that fails does so again in ``read``.
+        """
         self._kept.pop(source, None)
         try:
             chunk = source.read(start, self._records, self._bytes)
         except Exception:
-            return
+            return ()
         while len(self._kept) >= _SOURCES:
             del self._kept[next(iter(self._kept))]
         if chunk.frames:
             self._kept[source] = (start, chunk)
+        return chunk.frames
 
     def read(self, source: Source, start: int) -> Chunk:
         """What ``source.read`` gives now: what was kept, filled up with what has come since."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 from otel_stdlib.delivery.ahead import ReadAhead
 from otel_stdlib.delivery.breaker import Breaker, BreakerState
-from otel_stdlib.delivery.contract import Destination, Verdict
+from otel_stdlib.delivery.contract import Destination, Origin, Verdict
 from otel_stdlib.delivery.deadletter import DeadLetterFile
 from otel_stdlib.delivery.lane import Lane
 from otel_stdlib.delivery.policy import DeliveryPolicy
@@ -18,7 +18,10 @@ from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.errors import PermanentError, RetryableError, ThrottledError
 from otel_stdlib.spool.frame import Frame
 
-__all__ = ["LaneServer", "WithMeanwhile"]
+__all__ = ["LaneServer", "WithMeanwhile", "WithPreview"]
+
+#: Records that a destination is shown of its next batch.
+_SHOWN = 1_000
 
 
 @runtime_checkable
@@ -29,6 +32,14 @@ class WithMeanwhile(Protocol):
     """
 
     meanwhile: Callable[[], None]
+
+
+@runtime_checkable
+class WithPreview(WithMeanwhile, Protocol):
+    """One that can use the time while its target works for a part of the next batch's work."""
+
+    def preview(self, origin: Origin, frames: Sequence[Frame]) -> None:
+        """What the next batch will probably begin with. Called inside ``meanwhile``. Never raises."""
 
 
 class _At(enum.Enum):
@@ -73,6 +84,7 @@ class LaneServer:
         self._ahead = ReadAhead(policy)
         if isinstance(destination, WithMeanwhile):
             destination.meanwhile = self._read_ahead
+        self._preview = destination.preview if isinstance(destination, WithPreview) else None
         #: Whose batch is with the destination.
         self._delivering: Lane | None = None
 
@@ -183,7 +195,12 @@ class LaneServer:
         """What comes behind the stretch in work, while the target works on that."""
         lane = self._delivering
         if lane is not None and len(lane.work) == 1:
-            self._ahead.look(lane.source, lane.stretch_end)
+            frames = self._ahead.look(lane.source, lane.stretch_end)
+            if frames and self._preview is not None:
+                shown = frames[:_SHOWN]
+                if self._accept is not None:
+                    shown = list(filter(self._accept, shown))
+                self._preview(lane.source.origin, shown)
 
     def _deliver(self, lane: Lane, now: float) -> None:
         batch = lane.work[0]

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
 
-from otel_stdlib.delivery.contract import Batch, Origin, Outcome, Verdict
+from otel_stdlib.delivery.contract import Batch, Frame, Origin, Outcome, Verdict
 from otel_stdlib.facts.clock import Clock, monotonic, wall_ns
 from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.errors import DeliveryError, PermanentError, RetryableError
@@ -26,12 +26,13 @@ from otel_stdlib.handlers.postgres import slots
 from otel_stdlib.handlers.postgres.connect import identity_of
 from otel_stdlib.handlers.postgres.errors import is_stale
 from otel_stdlib.handlers.postgres.options import PostgresOptions
+from otel_stdlib.handlers.postgres.origins import Origins
 from otel_stdlib.handlers.postgres.partitions import is_in_reach
 from otel_stdlib.handlers.postgres.pieces import pieces
 from otel_stdlib.handlers.postgres.prepare import Layout, prepare
-from otel_stdlib.handlers.postgres.rows import RowEncoder, RowStream
 from otel_stdlib.handlers.postgres.schema import MOVED, OffsetsSql
 from otel_stdlib.handlers.postgres.session import Session, SqlError, begin_sql
+from otel_stdlib.handlers.postgres.stream import RowStream
 from otel_stdlib.handlers.postgres.upkeep import keep_up
 
 __all__ = ["PostgresDestination"]
@@ -39,8 +40,6 @@ __all__ = ["PostgresDestination"]
 #: Seconds between rounds of upkeep, and after one that has to be tried again.
 _UPKEEP = 3_600.0
 _UPKEEP_AGAIN = 60.0
-#: Encoders kept: one per spool that is being delivered.
-_ENCODERS = 64
 #: In a batch's memo, which its halves inherit: the server refused a row as it was.
 _CAREFUL = "postgres.careful"
 #: In a batch's memo: so many records at most in one transaction, as more took the server too long.
@@ -83,11 +82,10 @@ class PostgresDestination:
         self._offsets = OffsetsSql(options.table)
         self._begin_sql = f"{begin_sql(options)}; {self._offsets.lock}"
         self._fence_sql = f"{begin_sql(options)}; {self._offsets.fence}"
+        self._insert_sql = f"{self._offsets.insert}; {self._offsets.lock}"
         self._session: Session | None = None
         self._layout: Layout | None = None
-        self._encoders: dict[Origin, RowEncoder] = {}
-        #: Those whose offset row was there.
-        self._placed: set[Origin] = set()
+        self._origins = Origins()
         self._next_upkeep = 0.0
         #: The mark of a transaction whose connection was lost before its end: it may hold its locks for long.
         self._orphaned: int | None = None
@@ -108,7 +106,7 @@ class PostgresDestination:
             session = self._connect()
         if self._layout is None:
             self._layout = prepare(session, self._options)
-            self._encoders.clear()
+            self._origins.clear()
         if self._clock() >= self._next_upkeep:
             self._next_upkeep = self._clock() + _UPKEEP_AGAIN
             if keep_up(session, self._options, self._layout, _moment(self._now_ns())):
@@ -149,6 +147,10 @@ class PostgresDestination:
                 batch.memo[_CAREFUL] = True
         return self._deliver(batch, careful=True)
 
+    def preview(self, origin: Origin, frames: Sequence[Frame]) -> None:
+        """Make the first rows of the next batch, for which the server would wait."""
+        self._origins.preview(origin, frames)
+
     def _deliver(self, batch: Batch, *, careful: bool) -> Sequence[Outcome] | None:
         size = batch.memo.get(_PIECE)
         if not isinstance(size, int) or size >= len(batch.frames):
@@ -163,9 +165,10 @@ class PostgresDestination:
         stream: RowStream | None = None
         try:
             session, layout = self._ready()
-            encoder = self._encoder(layout, batch.origin)
-            if batch.origin in self._placed:
-                stream = RowStream(encoder, batch.frames, careful=careful, at_end=self.meanwhile)
+            origins, origin = self._origins, batch.origin
+            origins.add(origin, layout.shape)
+            if origin in origins.placed:
+                stream = origins.stream(origin, batch.frames, careful=careful, at_end=self.meanwhile)
                 if self._store_at_once(session, layout, batch, stream):
                     return None
             stored = self._begin(session, batch)
@@ -174,10 +177,10 @@ class PostgresDestination:
                 return [_DUPLICATE] * len(batch.frames)
             fresh = [frame for frame in batch.frames if frame.lsn >= stored]
             if fresh:
-                stream = RowStream(encoder, fresh, careful=careful, at_end=self.meanwhile)
+                stream = origins.stream(origin, fresh, careful=careful, at_end=self.meanwhile)
                 session.copy(layout.copy_sql, stream)
             session.commit(self._offsets.update, (batch.end, batch.origin.key))
-            self._placed.add(batch.origin)
+            origins.placed.add(origin)
         except SqlError as error:
             # A wait for the table's lock ends before the first read, and is not the batch's fault.
             if stream is not None and stream.begun and stream.error is None and error.too_slow:
@@ -197,7 +200,7 @@ class PostgresDestination:
             if stream.begun or error.failure.sqlstate != MOVED:
                 raise
             session.rollback()
-            self._placed.discard(batch.origin)
+            self._origins.placed.discard(batch.origin)
             return False
         return True
 
@@ -208,18 +211,8 @@ class PostgresDestination:
         session.in_transaction = True
         rows = session.execute(self._begin_sql, lock)
         if not rows:
-            session.execute(self._offsets.insert, (spool_id, batch.start))
-            rows = session.execute(self._offsets.lock, lock)
+            rows = session.execute(self._insert_sql, (spool_id, batch.start, *lock))
         return int(rows[0][0])
-
-    def _encoder(self, layout: Layout, origin: Origin) -> RowEncoder:
-        encoder = self._encoders.get(origin)
-        if encoder is None:
-            if len(self._encoders) >= _ENCODERS:
-                self._encoders.clear()
-                self._placed.clear()
-            encoder = self._encoders[origin] = RowEncoder(layout.shape, origin)
-        return encoder
 
     def _refused(self, error: SqlError, stream: RowStream | None, batch: Batch) -> DeliveryError:
         """What to raise for a batch that was not stored.
@@ -275,8 +268,7 @@ class PostgresDestination:
 
     def forget(self, origin: Origin) -> None:
         """Delete the offset row of a spool that is gone. A failure leaves a row that upkeep deletes later."""
-        self._encoders.pop(origin, None)
-        self._placed.discard(origin)
+        self._origins.forget(origin)
         try:
             session, _ = self._ready()
             session.execute(self._offsets.delete, (origin.key,))
@@ -287,8 +279,7 @@ class PostgresDestination:
 
     def close(self) -> None:
         """Release the connection. Never raises, never waits."""
-        self._encoders.clear()
-        self._placed.clear()
+        self._origins.clear()
         self._drop()
 
 

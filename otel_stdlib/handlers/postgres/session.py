@@ -12,7 +12,7 @@ from otel_stdlib.handlers.postgres.connect import GRACE, connect_parameters, loa
 from otel_stdlib.handlers.postgres.errors import Failure, classify, failure_of
 from otel_stdlib.handlers.postgres.names import literal
 from otel_stdlib.handlers.postgres.options import PostgresOptions
-from otel_stdlib.handlers.postgres.rows import RowStream
+from otel_stdlib.handlers.postgres.stream import RowStream
 from otel_stdlib.handlers.postgres.watchdog import Watchdog
 
 __all__ = ["Session", "SqlError", "Statement", "begin_sql"]

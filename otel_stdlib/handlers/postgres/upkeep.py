@@ -94,16 +94,19 @@ def _partitions(session: Session, options: PostgresOptions) -> tuple[list[Partit
 def _attempt(
     session: Session, options: PostgresOptions, statements: Sequence[str], *, sweep: bool = False
 ) -> None:
-    session.execute(f"{begin_sql(options)}; {_LOCK_TIMEOUT}")
     try:
-        if not session.execute(lock_schema(options.table, wait=False))[0][0]:
+        # In as few messages as can be: records wait for the first round, and beside a busy application
+        # each answer is heard late.
+        begin = f"{begin_sql(options)}; {_LOCK_TIMEOUT}; {lock_schema(options.table, wait=False)}"
+        if not session.execute(begin)[0][0]:
             session.rollback()
             return
         for statement in statements:
             session.execute(statement)
         if sweep:
-            session.execute(OffsetsSql(options.table).sweep, (KEEP_OFFSETS_DAYS,))
-        session.execute("COMMIT")
+            session.execute(f"{OffsetsSql(options.table).sweep}; COMMIT", (KEEP_OFFSETS_DAYS,))
+        else:
+            session.execute("COMMIT")
     except SqlError as error:
         session.rollback()
         if error.failure.sqlstate not in _MADE_BY_ANOTHER:

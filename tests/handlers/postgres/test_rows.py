@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from otel_stdlib.delivery.contract import Origin
 from otel_stdlib.handlers.postgres import PostgresDestination
 from otel_stdlib.handlers.postgres.columns import STANDARD
-from otel_stdlib.handlers.postgres.rows import RowEncoder, RowStream
+from otel_stdlib.handlers.postgres.rows import RowEncoder
 from otel_stdlib.handlers.postgres.shape import ColumnInfo, TableShape
+from otel_stdlib.handlers.postgres.stream import RowStream
 from otel_stdlib.record.formatter import OTelFormatter
 from otel_stdlib.spool.frame import Frame
 from tests.handlers.postgres.support import RESOURCE, SPOOL, STEP, TIME_NS, batch, frame, origin
