@@ -101,6 +101,9 @@ def delivery(session: Any, dsn: str, records: int) -> float:
     """Seconds to deliver what waits in the spool: a lock on the offsets keeps it there while it is logged."""
     _new_table(session, dsn)
     with _handler(dsn, create_table=False) as (logger, handler):
+        # The first record is delivered before: upkeep, which comes with it, would meet the lock.
+        burst(logger, 1)
+        handler.flush(600)
         session.cursor().execute("LOCK TABLE bench_offsets IN ACCESS EXCLUSIVE MODE")
         burst(logger, records)
         begin = time.perf_counter()
@@ -108,7 +111,7 @@ def delivery(session: Any, dsn: str, records: int) -> float:
         if not handler.flush(600):
             raise RuntimeError(f"not delivered: {handler.health()}")
         seconds = time.perf_counter() - begin
-    _count(session, records)
+    _count(session, records + 1)
     return seconds
 
 

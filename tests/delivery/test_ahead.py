@@ -36,6 +36,15 @@ def test_a_full_read_is_used_as_it_is() -> None:
     assert source.frames[6:9] == reads.read(source, 7 * STEP).frames
 
 
+def test_what_was_read_is_given_back() -> None:
+    """The destination is shown it; of a source that fails, or is at its end, nothing."""
+    source, reads = Counted([frame(n) for n in range(1, 10)]), ahead()
+    assert source.frames[3:6] == reads.look(source, 4 * STEP)
+    assert not reads.look(source, 10 * STEP)
+    source.broken = True
+    assert not reads.look(source, 4 * STEP)
+
+
 def test_a_read_is_filled_up_with_what_came_since() -> None:
     """No batch is smaller for having been read early."""
     source, reads = Counted([frame(1)]), ahead()

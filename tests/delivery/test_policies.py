@@ -23,6 +23,7 @@ class TestPolicy:
             "batch_records": 1000,
             "batch_bytes": 1 << 20,
             "batch_age": 0.0,
+            "linger_records": None,
             "retry_delay": 0.5,
             "max_retry_delay": 60.0,
             "max_retries": 3,
@@ -32,11 +33,18 @@ class TestPolicy:
             "poll_interval": 0.05,
         }
 
+    def test_what_is_enough_is_never_more_than_a_batch(self) -> None:
+        """Without ``linger_records`` only a full batch goes at once."""
+        assert DeliveryPolicy(batch_records=10).enough == 10
+        assert DeliveryPolicy(batch_records=10, linger_records=3).enough == 3
+        assert DeliveryPolicy(batch_records=10, linger_records=30).enough == 10
+
     @pytest.mark.parametrize(
         ("options", "word"),
         [
             ({"batch_records": 0}, "'batch_records'"),
             ({"batch_bytes": 1.5}, "'batch_bytes'"),
+            ({"linger_records": 0}, "'linger_records'"),
             ({"max_retries": -1}, "'max_retries'"),
             ({"retry_delay": "2"}, "'retry_delay'"),
             ({"circuit_breaker_threshold": True}, "'circuit_breaker_threshold'"),

@@ -18,12 +18,30 @@ from tests.support import eventually
 OTHER = Origin("01M891H8K4024506H6KDTPBNRZ", b"{}")
 
 
+def eventually_stored(destination: Scripted, count: int, timeout: float) -> bool:
+    """Whether so many records are stored before the timeout."""
+    deadline = time.monotonic() + timeout
+    while len(destination.stored) < count and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return len(destination.stored) >= count
+
+
 class TestTimes:
     def test_flush_does_not_wait_for_the_age_of_a_batch(self) -> None:
         """A flush sends what lingers."""
         source, destination = ListSource(3), Scripted()
         worker = make(destination, source, policy=DeliveryPolicy(batch_age=60, poll_interval=0.005))
         assert worker.flush({source: source.head()}, 2)
+
+    def test_records_that_are_enough_do_not_wait_for_a_full_batch(self) -> None:
+        """``linger_records`` of them go at once, whatever the age; fewer wait."""
+        source, destination = ListSource(2), Scripted()
+        policy = DeliveryPolicy(batch_records=10, batch_age=60, linger_records=3, poll_interval=0.005)
+        worker = make(destination, source, policy=policy)
+        assert not eventually_stored(destination, 2, 0.1)
+        source.add(1)
+        assert eventually_stored(destination, 3, 10)
+        assert worker.is_drained()
 
     def test_a_pause_that_the_server_asked_for_outlasts_the_health_check(self) -> None:
         """A passing probe of an open breaker does not shorten ``Retry-After``."""

@@ -117,6 +117,32 @@ def test_what_the_target_already_has_is_not_sent_again() -> None:
     assert worker.snapshot()["duplicates"] == 6
 
 
+class Seeing(Scripted):
+    """Says that its target is at work, and keeps what it was shown then."""
+
+    def __init__(self) -> None:
+        super().__init__(self.work)
+        self.meanwhile = lambda: None
+        self.shown: list[list[int]] = []
+
+    def work(self, batch: Batch) -> None:
+        """There is nothing to do but wait."""
+        self.meanwhile()
+
+    def preview(self, origin: Origin, frames: Sequence[Frame]) -> None:
+        """Keep it."""
+        self.shown.append([each.lsn for each in frames])
+
+
+def test_a_destination_is_shown_what_comes_next() -> None:
+    """While its target works on a batch: the next one's records, without those that it does not want."""
+    source, destination = ListSource(25), Seeing()
+    worker = make(destination, source, accept=lambda f: f.lsn != 12)
+    assert worker.flush({source: source.head()}, 10)
+    assert destination.shown == [[11, *range(13, 21)], list(range(21, 26))]
+    assert destination.order == [n for n in range(1, 26) if n != 12]
+
+
 def test_throttling_is_honoured() -> None:
     """The next try comes no sooner than the server asked."""
     times: list[float] = []

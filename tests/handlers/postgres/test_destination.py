@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from otel_stdlib.delivery.contract import Outcome, Verdict
-from otel_stdlib.facts.errors import RetryableError
+from otel_stdlib.facts.errors import PermanentError, RetryableError
 from otel_stdlib.handlers.postgres import PostgresDestination
 from tests.handlers.postgres.support import STEP, batch, frame, origin, uids
 from tests.servers.postgres import Database
@@ -55,6 +55,66 @@ def test_a_batch_sent_again_is_stored_once(make: Make, postgres_database: Databa
     assert [*[DUPLICATE] * 5, STORED] == target.deliver(batch(more))
     found = uids(postgres_database)
     assert (11, {1}) == (len(found), set(found.values()))
+
+
+def test_a_batch_is_one_message(
+    make: Make, postgres_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once its spool's offset row is there: nothing but the rows is waited for."""
+    target = make()
+    target.open()
+    assert target.deliver(batch([frame(1)])) is None
+    assert target._session is not None
+    monkeypatch.setattr(target._session, "execute", None)
+    assert target.deliver(batch([frame(2), frame(3)])) is None
+    assert target.deliver(batch([frame(4)])) is None
+    monkeypatch.undo()
+    assert 5 * STEP == target.position(origin())
+    assert 4 == len(uids(postgres_database))
+
+
+@pytest.mark.parametrize(
+    "change", ["UPDATE otel_logs_offsets SET lsn = {0}", "DELETE FROM otel_logs_offsets"]
+)
+def test_a_batch_is_fenced_in_its_message(make: Make, postgres_database: Database, change: str) -> None:
+    """What another one stored of it in the meantime is not stored again; a row that is gone is made again."""
+    target = make()
+    target.open()
+    assert target.deliver(batch([frame(1)])) is None
+    postgres_database.execute(change.format(3 * STEP))
+    answer = target.deliver(batch([frame(n) for n in range(2, 6)]))
+    expected = [DUPLICATE, STORED, STORED, STORED] if "UPDATE" in change else None
+    assert expected == answer
+    assert (4 if expected else 5) == len(uids(postgres_database))
+    assert target.deliver(batch([frame(6)])) is None
+    assert 7 * STEP == target.position(origin())
+
+
+def test_an_error_of_the_commit_is_met(make: Make, postgres_database: Database) -> None:
+    """A constraint that is checked at the very end: the batch is not stored, and is said not to be."""
+    target = make()
+    target.open()
+    assert target.deliver(batch([frame(1)])) is None
+    postgres_database.execute("ALTER TABLE otel_logs ADD UNIQUE (body) DEFERRABLE INITIALLY DEFERRED")
+    with pytest.raises(PermanentError, match="23505"):
+        target.deliver(batch([frame(2), frame(3, "order 2 placed")]))
+    assert 2 * STEP == target.position(origin())
+    assert 1 == len(uids(postgres_database))
+    assert target.deliver(batch([frame(2)])) is None
+
+
+def test_the_server_has_its_time_anew_at_both_ends_of_the_rows(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes before the rows and what comes after them count apart, as they are statements of their own."""
+    target = make()
+    target.open()
+    target.deliver(batch([frame(1)]))
+    began: list[None] = []
+    assert target._session is not None
+    monkeypatch.setattr(target._session._watchdog, "extend", lambda: began.append(None))
+    target.deliver(batch([frame(n, "x" * 1_000) for n in range(2, 1_002)]))
+    assert 2 == len(began)
 
 
 def test_forget_deletes_the_offset_row(make: Make, postgres_database: Database) -> None:

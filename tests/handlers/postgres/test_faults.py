@@ -104,7 +104,7 @@ def test_connections_ended_by_an_administrator_under_load(
     assert expected(source) == uids(postgres_database)
 
 
-@pytest.mark.parametrize("to", [b"; COMMIT", b"COMMIT"], ids=["of rows", "of any kind"])
+@pytest.mark.parametrize("to", [b"updated_at = now()", b"COMMIT"], ids=["of rows", "of any kind"])
 def test_the_answer_to_commit_is_lost(
     make: Make, run: Run, proxy: Proxies, postgres_database: Database, to: bytes
 ) -> None:
@@ -118,6 +118,22 @@ def test_the_answer_to_commit_is_lost(
     assert between.traffic.lost_answers >= 10
     assert expected(source) == uids(postgres_database)
     assert to == b"COMMIT" or worker.snapshot()["retried"] >= 1_000
+
+
+def test_the_answer_to_a_whole_batch_is_lost(
+    make: Make, run: Run, proxy: Proxies, postgres_database: Database
+) -> None:
+    """The same where a batch is one message, whose rows end with CopyDone: stored each time, and never twice."""
+    between = proxy(postgres_database.host, postgres_database.port)
+    source = ListSource([frame(1)])
+    worker = run(make(postgres_database.through(between.port), batch_records=100), source)
+    eventually(lambda: source.saved == source.head(), 20)
+    between.lose_answer(to=b"c\0\0\0\4", times=10)
+    source.extend(frame(n) for n in range(2, 2_002))
+    delivered(worker, source)
+    assert between.traffic.lost_answers >= 10
+    assert expected(source) == uids(postgres_database)
+    assert worker.snapshot()["duplicates"] == 1_000
 
 
 def test_connections_cut_at_any_byte(
@@ -175,6 +191,33 @@ def test_a_transaction_left_behind_is_ended(make: Make, proxy: Proxies, postgres
     other._orphaned = target._orphaned
     assert other.deliver(batch([frame(2)])) is None
     assert [(0,)] == postgres_database.execute(locked)
+
+
+def test_a_copy_left_behind_is_ended(make: Make, proxy: Proxies, postgres_database: Database) -> None:
+    """The same in the middle of the one message that stores a batch."""
+    between = proxy(postgres_database.host, postgres_database.port)
+    target = make(postgres_database.through(between.port))
+    target.open()
+    target.deliver(batch([frame(1)]))
+    session = target._session
+    assert session is not None
+
+    def lose() -> None:
+        between.deaf()
+        session._watchdog._shut()
+
+    target.meanwhile = lose
+    with pytest.raises(RetryableError):
+        target.deliver(batch([frame(2)]))
+    held = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%COPY%' AND "
+    held += "pid <> pg_backend_pid() AND state = 'active'"
+    assert [(1,)] == postgres_database.execute(held)
+    between.target(postgres_database.host, postgres_database.port)
+    other = make()
+    other._orphaned = target._orphaned
+    assert other.deliver(batch([frame(2)])) is None
+    assert [(0,)] == postgres_database.execute(held)
+    assert 2 == len(uids(postgres_database))
 
 
 def test_two_adopters_of_one_spool_store_it_once(make: Make, run: Run, postgres_database: Database) -> None:

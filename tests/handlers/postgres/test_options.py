@@ -35,6 +35,7 @@ def test_defaults() -> None:
     """What the documentation says of the defaults."""
     options = PostgresOptions()
     assert (10_000, 8 << 20, 0.2) == (options.batch_records, options.batch_bytes, options.batch_age)
+    assert 2_500 == options.policy.enough
     assert (True, "none", "standard", False) == (
         options.create_table,
         options.partition,

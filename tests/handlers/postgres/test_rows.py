@@ -16,7 +16,7 @@ from otel_stdlib.handlers.postgres import PostgresDestination
 from otel_stdlib.handlers.postgres.columns import STANDARD
 from otel_stdlib.handlers.postgres.rows import RowEncoder
 from otel_stdlib.handlers.postgres.shape import ColumnInfo, TableShape
-from otel_stdlib.handlers.postgres.stream import RowStream
+from otel_stdlib.handlers.postgres.stream import FirstPiece, RowStream
 from otel_stdlib.record.formatter import OTelFormatter
 from otel_stdlib.spool.frame import Frame
 from tests.handlers.postgres.support import RESOURCE, SPOOL, STEP, TIME_NS, batch, frame, origin
@@ -222,6 +222,30 @@ def test_a_stream_gives_pieces() -> None:
     assert 2_001 == b"".join(pieces).count(b"\n")
     assert 600 << 10 > max(map(len, pieces))
     assert b"" == stream.read()
+
+
+def test_a_first_piece_is_used_where_it_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rows are the same; those made before are not made again. Other frames take no part of it."""
+    enc, frames = encoder(), [frame(n, "a\nb") for n in range(1, 402)]
+    first = FirstPiece(enc, frames[:200])
+    whole = b"".join(map(enc.row, frames))
+    made: list[int] = []
+
+    def row(one: Frame) -> bytes:
+        made.append(one.lsn)
+        return type(enc)._any_row(enc, one)
+
+    monkeypatch.setattr(enc, "row", row)
+    assert whole == b"".join(iter(RowStream(enc, frames, first=first).read, b""))
+    assert [one.lsn for one in frames[len(first.frames) :]] == made
+    made.clear()
+    others = [*frames[:10], *frames[11:]]
+    for stream in (RowStream(enc, others, first=first), RowStream(encoder(), frames, first=first)):
+        size = b"".join(iter(stream.read, b"")).count(b"\n")
+        assert size == len(others) if made else size == len(frames)
+        made.clear()
+    careful = RowStream(enc, frames, careful=True, first=first)
+    assert 401 == b"".join(iter(careful.read, b"")).count(b"\n")
 
 
 def test_a_stream_keeps_the_error() -> None:
