@@ -23,8 +23,8 @@ class ReadAhead:
     def __init__(self, policy: DeliveryPolicy) -> None:
         self._records = policy.batch_records
         self._bytes = policy.batch_bytes
-        #: By source: where the read began, and what it gave.
-        self._kept: dict[Source, tuple[int, Chunk]] = {}
+        #: By source: where the read began, what it gave, and the room that it left.
+        self._kept: dict[Source, tuple[int, Chunk, int]] = {}
 
     def look(self, source: Source, start: int) -> Sequence[Frame]:
         """Read from ``start`` and keep it; what was read.
@@ -39,16 +39,16 @@ class ReadAhead:
         while len(self._kept) >= _SOURCES:
             del self._kept[next(iter(self._kept))]
         if chunk.frames:
-            self._kept[source] = (start, chunk)
+            room = self._bytes - sum(len(frame.payload) for frame in chunk.frames)
+            self._kept[source] = (start, chunk, room)
         return chunk.frames
 
     def read(self, source: Source, start: int) -> Chunk:
         """What ``source.read`` gives now: what was kept, filled up with what has come since."""
-        begin, kept = self._kept.pop(source, (-1, None))
+        begin, kept, room = self._kept.pop(source, (-1, None, 0))
         if kept is None or begin != start:
             return source.read(start, self._records, self._bytes)
         records = self._records - len(kept.frames)
-        room = self._bytes - sum(len(frame.payload) for frame in kept.frames)
         if records <= 0 or room <= 0:
             return kept
         more = source.read(kept.end, records, room)

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from otel_stdlib.delivery.ahead import ReadAhead
 from otel_stdlib.delivery.breaker import Breaker, BreakerState
-from otel_stdlib.delivery.contract import Destination, Origin, Verdict
+from otel_stdlib.delivery.contract import Batch, Destination, Origin, Verdict
 from otel_stdlib.delivery.deadletter import DeadLetterFile
 from otel_stdlib.delivery.lane import Lane
 from otel_stdlib.delivery.policy import DeliveryPolicy
@@ -87,11 +87,14 @@ class LaneServer:
         self._preview = destination.preview if isinstance(destination, WithPreview) else None
         #: Whose batch is with the destination.
         self._delivering: Lane | None = None
+        #: The last batch, freed while the target works on the next one: thousands of frames take milliseconds.
+        self._spent: Batch | None = None
 
     def close(self) -> None:
         """Close the destination; it is opened again before the next batch."""
         self._open = False
         self._ahead.clear()
+        self._spent = None
         self.destination.close()
 
     def serve(self, lane: Lane, now: float, *, urgent: bool = False) -> bool:
@@ -101,6 +104,7 @@ class LaneServer:
         self._at = _At.SOURCE
         try:
             if not self._prepare(lane):
+                self._spent = None
                 return False
             if not lane.busy and not self._read(lane, now, urgent):
                 return False
@@ -193,6 +197,7 @@ class LaneServer:
 
     def _read_ahead(self) -> None:
         """What comes behind the stretch in work, while the target works on that."""
+        self._spent = None
         lane = self._delivering
         if lane is not None and len(lane.work) == 1:
             frames = self._ahead.look(lane.source, lane.stretch_end)
@@ -214,6 +219,7 @@ class LaneServer:
             lane.halve(self._status.error(error))
             return
         stored, duplicate, again = lane.take(batch, outcomes)
+        self._spent = batch
         counters = self._status.counters
         counters.add("stored", stored)
         if duplicate:

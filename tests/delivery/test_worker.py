@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Sequence
 
 import pytest
@@ -141,6 +142,20 @@ def test_a_destination_is_shown_what_comes_next() -> None:
     assert worker.flush({source: source.head()}, 10)
     assert destination.shown == [[11, *range(13, 21)], list(range(21, 26))]
     assert destination.order == [n for n in range(1, 26) if n != 12]
+
+
+def test_a_batch_that_is_done_is_not_kept() -> None:
+    """The last one is not freed at once, but it is when nothing comes after it."""
+    seen: list[weakref.ref[Batch]] = []
+
+    class Forgetful(Scripted):
+        def deliver(self, batch: Batch) -> None:
+            seen.append(weakref.ref(batch))
+
+    source = ListSource(25)
+    worker = make(Forgetful(), source)
+    assert worker.flush({source: source.head()}, 10)
+    eventually(lambda: len(seen) == 3 and not any(one() for one in seen))
 
 
 def test_throttling_is_honoured() -> None:

@@ -22,18 +22,17 @@ from otel_stdlib.handlers.postgres.views import VIEW_SUFFIXES, create_views
 
 __all__ = ["Layout", "prepare"]
 
+#: One row per column; at least one row, whose column is NULL where there is none.
 _TABLE = """
 SELECT c.oid, c.relkind = 'p', n.nspname, c.relname,
        (SELECT count(*) FROM unnest(%s::text[]) AS v WHERE to_regclass(v) IS NULL),
-       to_regclass(%s) IS NOT NULL, to_regclass('timescaledb_information.hypertables') IS NOT NULL
-FROM (SELECT to_regclass(%s) AS oid) AS wanted
-LEFT JOIN pg_class c ON c.oid = wanted.oid LEFT JOIN pg_namespace n ON n.oid = c.relnamespace"""
-_COLUMNS = """
-SELECT attname, format_type(atttypid, NULL),
+       to_regclass(%s) IS NOT NULL, to_regclass('timescaledb_information.hypertables') IS NOT NULL,
+       attname, format_type(atttypid, NULL),
        CASE WHEN atttypid IN ('varchar'::regtype, 'bpchar'::regtype) AND atttypmod > 4 THEN atttypmod - 4 END,
        attnotnull AND NOT atthasdef AND attidentity = ''
-FROM pg_attribute
-WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped AND attgenerated = ''"""
+FROM (SELECT to_regclass(%s) AS oid) AS wanted
+LEFT JOIN pg_class c ON c.oid = wanted.oid LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_attribute ON attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = ''"""
 _HYPERTABLE = (
     "SELECT 1 FROM timescaledb_information.hypertables WHERE hypertable_schema = %s AND hypertable_name = %s"
 )
@@ -114,13 +113,13 @@ def _usable(found: _Found, options: PostgresOptions) -> Layout:
 def _look(session: Session, options: PostgresOptions) -> _Found:
     table = options.table
     views = [table.beside(suffix).sql for suffix in VIEW_SUFFIXES]
-    row = session.execute(_TABLE, (views, OffsetsSql(table).table.sql, table.sql))[0]
-    oid, partitioned, schema, name, missing_views, offsets, timescale = row
+    rows = session.execute(_TABLE, (views, OffsetsSql(table).table.sql, table.sql))
+    oid, partitioned, schema, name, missing_views, offsets, timescale = rows[0][:7]
     if oid is None:
         return _Found(None, offsets, missing_views > 0, ())
     columns: dict[str, ColumnInfo] = {}
     demanding: list[str] = []
-    for column, kind, length, demands in session.execute(_COLUMNS, (oid,)):
+    for column, kind, length, demands in (row[7:] for row in rows if row[7] is not None):
         columns[column] = ColumnInfo(kind, length)
         if demands:
             demanding.append(column)

@@ -95,8 +95,8 @@ def _attempt(
     session: Session, options: PostgresOptions, statements: Sequence[str], *, sweep: bool = False
 ) -> None:
     try:
-        # In as few messages as can be: records wait for the first round, and beside a busy application
-        # each answer is heard late.
+        # In few messages: records wait for the first round, and beside a busy application each answer
+        # is heard late.
         begin = f"{begin_sql(options)}; {_LOCK_TIMEOUT}; {lock_schema(options.table, wait=False)}"
         if not session.execute(begin)[0][0]:
             session.rollback()
