@@ -80,9 +80,8 @@ class PostgresDestination:
         self._clock = clock
         self._now_ns = now_ns
         self._offsets = OffsetsSql(options.table)
-        self._begin_sql = f"{begin_sql(options)}; {self._offsets.lock}"
+        self._begin_sql = f"{begin_sql(options)}; {self._offsets.insert}; {self._offsets.lock}"
         self._fence_sql = f"{begin_sql(options)}; {self._offsets.fence}"
-        self._insert_sql = f"{self._offsets.insert}; {self._offsets.lock}"
         self._session: Session | None = None
         self._layout: Layout | None = None
         self._origins = Origins()
@@ -207,11 +206,11 @@ class PostgresDestination:
     def _begin(self, session: Session, batch: Batch) -> int:
         """Begin a transaction and lock the spool's offset row, made where there is none; its offset."""
         spool_id = batch.origin.key
-        lock = (session.mark, spool_id)
         session.in_transaction = True
-        rows = session.execute(self._begin_sql, lock)
-        if not rows:
-            rows = session.execute(self._insert_sql, (spool_id, batch.start, *lock))
+        rows = session.execute(self._begin_sql, (spool_id, batch.start, session.mark, spool_id))
+        if not rows:  # somebody deleted it between two statements
+            session.rollback()
+            raise RetryableError("the spool's offset row went away")
         return int(rows[0][0])
 
     def _refused(self, error: SqlError, stream: RowStream | None, batch: Batch) -> DeliveryError:

@@ -44,7 +44,7 @@ def keep_up(session: Session, options: PostgresOptions, layout: Layout, now: dat
     Raises:
         SqlError: the connection is lost.
     """
-    done = _said(options, lambda: _attempt(session, options, (), sweep=True))
+    done = _said(options, lambda: _sweep(session, options))
     if layout.partitioned and options.partition != "none" and options.create_table:
         done &= _said(options, lambda: _tend_partitions(session, options, now))
     return done
@@ -91,22 +91,26 @@ def _partitions(session: Session, options: PostgresOptions) -> tuple[list[Partit
     return parts, defaults[0] if defaults else None
 
 
-def _attempt(
-    session: Session, options: PostgresOptions, statements: Sequence[str], *, sweep: bool = False
-) -> None:
+def _sweep(session: Session, options: PostgresOptions) -> None:
+    # One message: records wait for the first round, and beside a busy application an answer is heard late.
+    alone = lock_schema(options.table, wait=False).replace("%", "%%")
+    sweep = f"{OffsetsSql(options.table).sweep} AND ({alone})"
     try:
-        # In few messages: records wait for the first round, and beside a busy application each answer
-        # is heard late.
-        begin = f"{begin_sql(options)}; {_LOCK_TIMEOUT}; {lock_schema(options.table, wait=False)}"
-        if not session.execute(begin)[0][0]:
+        session.execute(f"{begin_sql(options)}; {_LOCK_TIMEOUT}; {sweep}; COMMIT", (KEEP_OFFSETS_DAYS,))
+    except SqlError:
+        session.rollback()
+        raise
+
+
+def _attempt(session: Session, options: PostgresOptions, statements: Sequence[str]) -> None:
+    session.execute(f"{begin_sql(options)}; {_LOCK_TIMEOUT}")
+    try:
+        if not session.execute(lock_schema(options.table, wait=False))[0][0]:
             session.rollback()
             return
         for statement in statements:
             session.execute(statement)
-        if sweep:
-            session.execute(f"{OffsetsSql(options.table).sweep}; COMMIT", (KEEP_OFFSETS_DAYS,))
-        else:
-            session.execute("COMMIT")
+        session.execute("COMMIT")
     except SqlError as error:
         session.rollback()
         if error.failure.sqlstate not in _MADE_BY_ANOTHER:

@@ -9,6 +9,7 @@ import pytest
 from otel_stdlib.handlers.postgres import PostgresDestination
 from otel_stdlib.handlers.postgres.names import TableName
 from otel_stdlib.handlers.postgres.partitions import Partition, expired, parse_bound, wanted
+from otel_stdlib.handlers.postgres.schema import lock_schema
 from tests.handlers.postgres.support import batch, destination, frame, origin, uids
 from tests.servers.postgres import Database
 
@@ -191,11 +192,22 @@ def test_upkeep_of_one_kind_does_not_wait_for_the_other(make: Make, postgres_dat
     assert [(True,)] == postgres_database.execute("SELECT to_regclass('swept_p20300102') IS NOT NULL")
 
 
-def test_offset_rows_of_spools_long_gone_are_swept(make: Make, postgres_database: Database) -> None:
-    """Rows that nobody has touched for ninety days."""
-    make().open()
+@pytest.mark.parametrize("name", ["otel_logs", "100% logs"])
+def test_offset_rows_of_spools_long_gone_are_swept(
+    make: Make, postgres_database: Database, name: str
+) -> None:
+    """Rows that nobody has touched for ninety days; what another process is at is left to it."""
+    make(table_name=name).open()
+    offsets = f'"{name}_offsets"'
     postgres_database.execute(
-        "INSERT INTO otel_logs_offsets VALUES ('OLD', 1, now() - interval '91 days'), ('NEW', 1, now())"
+        f"INSERT INTO {offsets} VALUES ('OLD', 1, now() - interval '91 days'), ('NEW', 1, now())"
     )
-    make().open()
-    assert [("NEW",)] == postgres_database.execute("SELECT spool_id FROM otel_logs_offsets")
+    another = postgres_database.connect()
+    try:
+        another.cursor().execute(f"BEGIN; {lock_schema(TableName.parse(name))}")
+        make(table_name=name).open()
+        assert [(2,)] == postgres_database.execute(f"SELECT count(*) FROM {offsets}")
+    finally:
+        another.close()
+    make(table_name=name).open()
+    assert [("NEW",)] == postgres_database.execute(f"SELECT spool_id FROM {offsets}")
