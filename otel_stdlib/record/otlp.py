@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-__all__ = ["any_value", "key_values", "log_record", "logs_data", "unix_nanos"]
+__all__ = ["any_value", "head_members", "key_values", "log_record", "logs_data", "unix_nanos"]
 
 _MAX_INT = 1 << 63
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -61,6 +61,12 @@ def log_record(line: Mapping[str, Any]) -> dict[str, Any]:
         "body": any_value(line.get("body")),
         "attributes": key_values(line.get("attributes", {})),
     }
+    return {**record, **head_members(line)}
+
+
+def head_members(line: Mapping[str, Any]) -> dict[str, Any]:
+    """What a ``LogRecord`` has of trace, event and dropped attributes."""
+    record: dict[str, Any] = {}
     if line.get("otel.dropped_attributes_count"):
         record["droppedAttributesCount"] = line["otel.dropped_attributes_count"]
     if line.get("trace_id"):

@@ -5,12 +5,13 @@ JSON is that of ``record/otlp``, protobuf that of ``protobuf``. Both have the sa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
 
-from otel_stdlib.delivery.contract import Batch, Frame
+from otel_stdlib.delivery.contract import Frame, Origin
+from otel_stdlib.handlers.otlp.forms import JSONForm, ProtobufForm
 from otel_stdlib.handlers.otlp.protobuf import RecordWriter, envelope
 from otel_stdlib.handlers.otlp.quick import QuickWriter
 from otel_stdlib.record.line import load_object, load_record
@@ -27,75 +28,51 @@ class Encoded(NamedTuple):
 
     body: bytes
     #: Its records.
-    frames: list[Frame]
+    frames: Sequence[Frame]
     #: Why a frame holds no record, by its LSN.
     damaged: dict[int, str]
 
 
 class Encoder:
-    """Encodes stretches of one batch. Threads may share it.
+    """Encodes the batches of one destination, in one way. Threads may share it.
 
-    A record is decoded, becomes its message, and is gone: holding all of a batch's dictionaries at
-    once costs more, in the collection of garbage, than making them.
+    A record is decoded, where it has to be, becomes its message, and is gone: holding all of a batch's
+    dictionaries at once costs more, in the collection of garbage, than making them.
+
+    Args:
+        content_type: ``JSON`` or ``PROTOBUF``.
     """
 
-    def __init__(self, batch: Batch) -> None:
-        self._origin = batch.origin.spool_id
-        self._quick: QuickWriter | None = None
-        self._uid = f"{batch.origin.spool_id}-%014x".encode("ascii")  # as ``make_uid``
-        self._resource = load_object(batch.origin.resource)
+    def __init__(self, content_type: str) -> None:
+        self.content_type = content_type
+        self._json = content_type == JSON
+        self._quick = QuickWriter(JSONForm() if self._json else ProtobufForm())
 
-    def _load(self, frame: Frame) -> dict[str, Any]:
-        # The resource stands once in a request, not on each record.
-        return load_record(frame.payload, self._uid % frame.lsn, b"{}")
+    def encode(self, origin: Origin, frames: Sequence[Frame]) -> Encoded:
+        """An ``ExportLogsServiceRequest`` of frames of one origin."""
+        write = _json_record if self._json else RecordWriter()
+        uid = f"{origin.spool_id}-%014x".encode("ascii")  # as ``make_uid``
 
-    def json(self, frames: Sequence[Frame]) -> Encoded:
-        """An ``ExportLogsServiceRequest`` in OTLP's JSON."""
-        scopes, sound, damaged = self._encode(frames, lambda _, record: orjson.dumps(log_record(record)))
-        body = b'{"resourceLogs":[{"resource":{"attributes":%b},"scopeLogs":[%b]}]}' % (
-            orjson.dumps(key_values(self._resource)),
-            b",".join(
-                b'{"scope":%b,"logRecords":[%b]}' % (orjson.dumps({"name": name}), b",".join(records))
-                for name, records in scopes.items()
-            ),
-        )
+        def careful(frame: Frame) -> tuple[str, bytes]:
+            # The resource stands once in a request, not on each record.
+            record = load_record(frame.payload, uid % frame.lsn, b"{}")
+            return str((record.get("scope") or {}).get("name", "")), write(frame.time_ns, record)
+
+        scopes, sound, damaged = self._quick.write(frames, origin.spool_id, careful)
+        resource = load_object(origin.resource)
+        body = _json_envelope(resource, scopes) if self._json else envelope(resource, scopes)
         return Encoded(body, sound, damaged)
 
-    def protobuf(self, frames: Sequence[Frame]) -> Encoded:
-        """An ``ExportLogsServiceRequest`` in protobuf."""
-        careful, quick = RecordWriter(), self._writer()
-        scopes, sound, damaged = self._encode(frames, careful, quick)
-        return Encoded(envelope(self._resource, scopes), sound, damaged)
 
-    def _writer(self) -> QuickWriter:
-        if self._quick is None:
-            self._quick = QuickWriter(self._origin)
-        return self._quick
-
-    def _encode(
-        self,
-        frames: Sequence[Frame],
-        write: Callable[[int, Mapping[str, Any]], bytes],
-        quick: Callable[[Frame], tuple[str, bytes] | None] | None = None,
-    ) -> tuple[dict[str, list[bytes]], list[Frame], dict[int, str]]:
-        """The records by their scopes, the frames that hold them, and why others hold none."""
-        scopes: dict[str, list[bytes]] = {}
-        sound: list[Frame] = []
-        damaged: dict[int, str] = {}
-        for frame in frames:
-            try:
-                made = quick(frame) if quick is not None else None
-                if made is None:
-                    record = self._load(frame)
-                    made = _scope(record), write(frame.time_ns, record)
-            except ValueError as error:
-                damaged[frame.lsn] = f"the record cannot be read: {error}"
-                continue
-            scope, encoded = made
-            scopes.setdefault(scope, []).append(encoded)
-            sound.append(frame)
-        return scopes, sound, damaged
+def _json_record(_: int, record: Mapping[str, Any]) -> bytes:
+    return orjson.dumps(log_record(record))
 
 
-def _scope(record: Mapping[str, Any]) -> str:
-    return str((record.get("scope") or {}).get("name", ""))
+def _json_envelope(resource: Mapping[str, Any], scopes: Mapping[str, Sequence[bytes]]) -> bytes:
+    return b'{"resourceLogs":[{"resource":{"attributes":%b},"scopeLogs":[%b]}]}' % (
+        orjson.dumps(key_values(resource)),
+        b",".join(
+            b'{"scope":%b,"logRecords":[%b]}' % (orjson.dumps({"name": name}), b",".join(records))
+            for name, records in scopes.items()
+        ),
+    )

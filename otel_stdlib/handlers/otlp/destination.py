@@ -71,7 +71,7 @@ class OTLPDestination:
         self._options = options
         self._clock = clock
         self._wire: Wire | None = None
-        self._json = options.protocol == "http/json"
+        self._encoder: Encoder | None = None
         self._retryable = options.retryable
         #: The largest request that is known to be let through.
         self._most = options.max_request_bytes
@@ -100,13 +100,13 @@ class OTLPDestination:
         if pause > 0:
             raise ThrottledError("the server asked for a pause", pause)
         self._client()
-        encoder = Encoder(batch)
+        self._requests()
         step = self._options.batch_records
         parts = [batch.frames[start : start + step] for start in range(0, len(batch.frames), step)]
         if len(parts) == 1:
-            return self._deliver_part(encoder, parts[0])
+            return self._deliver_part(batch.origin, parts[0])
         stop: list[RetryableError] = []
-        jobs = [partial(self._deliver_next, encoder, part, stop) for part in parts]
+        jobs = [partial(self._deliver_next, batch.origin, part, stop) for part in parts]
         return self._collect(parts, run_together(jobs, self._options.max_workers, self.name))
 
     def forget(self, origin: Origin) -> None:
@@ -129,14 +129,20 @@ class OTLPDestination:
             self._wire = Wire(self._options)
         return self._wire
 
+    def _requests(self) -> Encoder:
+        # Made with the first batch: the messages' modules take a while to import.
+        if self._encoder is None:
+            self._encoder = Encoder(JSON if self._options.protocol == "http/json" else PROTOBUF)
+        return self._encoder
+
     def _deliver_next(
-        self, encoder: Encoder, frames: Sequence[Frame], stop: list[RetryableError]
+        self, origin: Origin, frames: Sequence[Frame], stop: list[RetryableError]
     ) -> list[Outcome] | None:
         """Send one of several parts, unless another one found that the server takes nothing now."""
         if stop:
             raise RetryableError(str(stop[0]))
         try:
-            return self._deliver_part(encoder, frames)
+            return self._deliver_part(origin, frames)
         except RetryableError as error:
             stop.append(error)
             raise
@@ -168,7 +174,7 @@ class OTLPDestination:
                 outcomes += [_STORED] * len(part)
         return outcomes
 
-    def _deliver_part(self, encoder: Encoder, frames: Sequence[Frame]) -> list[Outcome] | None:
+    def _deliver_part(self, origin: Origin, frames: Sequence[Frame]) -> list[Outcome] | None:
         """Send records in one request, or in as many as their size needs.
 
         Raises:
@@ -179,7 +185,7 @@ class OTLPDestination:
         while parts:
             part = parts.popleft()
             try:
-                self._send(encoder, part, found)
+                self._send(origin, part, found)
             except _Split as split:
                 if len(split.frames) == 1:
                     found[split.frames[0].lsn] = Outcome(Verdict.REJECTED, str(split))
@@ -206,7 +212,7 @@ class OTLPDestination:
             self._not_before = self._clock() + asked_pause(error.retry_after)
         return Outcome(Verdict.RETRY, str(error))
 
-    def _send(self, encoder: Encoder, frames: Sequence[Frame], found: dict[int, Outcome]) -> None:
+    def _send(self, origin: Origin, frames: Sequence[Frame], found: dict[int, Outcome]) -> None:
         """Send records in one request; ``found`` gets what became of them.
 
         Raises:
@@ -214,14 +220,14 @@ class OTLPDestination:
             RetryableError: they are to be sent again.
             PermanentError: the request was refused as it is.
         """
-        body, frames, damaged = encoder.json(frames) if self._json else encoder.protobuf(frames)
+        body, frames, damaged = self._requests().encode(origin, frames)
         found.update((lsn, Outcome(Verdict.REJECTED, reason)) for lsn, reason in damaged.items())
         if not frames:
             return
         if len(body) > self._most:
             raise _Split(len(body), frames, f"the record is larger than {self._most} bytes as a request")
         try:
-            reply = self._client().post(body, JSON if self._json else PROTOBUF)
+            reply = self._client().post(body, self._requests().content_type)
         except UnknownOutcome:
             self.counters.add("unknown", len(frames))
             raise

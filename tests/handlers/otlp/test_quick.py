@@ -1,11 +1,14 @@
-"""The quick path's protobuf is that of the official messages, whatever a record holds."""
+"""The quick path's protobuf is that of the official messages, and its JSON the same, whatever a record holds."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
+import orjson
 import pytest
+from google.protobuf.json_format import MessageToJson
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -13,11 +16,14 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from otel_stdlib import SpanContext, attach, detach
 from otel_stdlib.delivery.contract import Frame
 from otel_stdlib.handlers.otlp import pairs, quick
-from otel_stdlib.handlers.otlp.body import Encoder
+from otel_stdlib.handlers.otlp.body import JSON, PROTOBUF, Encoder
+from otel_stdlib.handlers.otlp.forms import JSONForm, ProtobufForm
 from otel_stdlib.handlers.otlp.protobuf import RecordWriter, envelope
 from otel_stdlib.handlers.otlp.quick import QuickWriter
 from otel_stdlib.record.line import load_object, load_record
+from otel_stdlib.record.otlp import log_record
 from tests.handlers.otlp.parts import make_batch, make_frame
+from tests.handlers.otlp.values import mapping_of
 
 LEAVES: Any = (
     st.none()
@@ -49,17 +55,47 @@ def by_messages(frames: list[Frame], batch: Any) -> ExportLogsServiceRequest:
     return ExportLogsServiceRequest.FromString(envelope(load_object(batch.origin.resource), scopes))
 
 
+def encode(batch: Any, content_type: str = PROTOBUF) -> Any:
+    """What the encoder makes of a batch."""
+    return Encoder(content_type).encode(batch.origin, batch.frames)
+
+
 def parsed(batch: Any) -> ExportLogsServiceRequest:
     """What the encoder makes, read by the official messages, with attributes in one order."""
-    made = Encoder(batch).protobuf(batch.frames)
+    made = encode(batch)
     assert {} == made.damaged
     return ExportLogsServiceRequest.FromString(made.body)
+
+
+def of_scopes(batch: Any) -> dict[str, list[Any]]:
+    """The encoder's JSON: records by their scopes."""
+    made = encode(batch, JSON)
+    assert {} == made.damaged
+    (resource,) = orjson.loads(made.body)["resourceLogs"]
+    return {scope["scope"]["name"]: scope["logRecords"] for scope in resource["scopeLogs"]}
 
 
 def same(batch: Any) -> None:
     """Both ways have the same content: NaN apart, which is text here, equality of messages is exact."""
     ours, wanted = parsed(batch), by_messages(batch.frames, batch)
     assert wanted == ours
+    records: dict[str, list[Any]] = {}
+    for frame in batch.frames:
+        record = load_record(frame.payload, batch.uid(frame).encode(), b"{}")
+        made = orjson.loads(orjson.dumps(log_record(record)))
+        records.setdefault(record["scope"]["name"], []).append(made)
+    assert records == of_scopes(batch)
+
+
+def parsed_whole(form: Any, frames: Sequence[Frame]) -> tuple[list[str], list[Frame]]:
+    """The scopes that a writer finds, and the frames that were left to be parsed."""
+    left: list[Frame] = []
+
+    def careful(frame: Frame) -> tuple[str, bytes]:
+        left.append(frame)
+        return "parsed", b""
+
+    return [*QuickWriter(form).write(frames, "0" * 26, careful).scopes], left
 
 
 @given(st.lists(st.tuples(st.text(max_size=200), EXTRAS), min_size=1, max_size=4), st.booleans())
@@ -94,14 +130,20 @@ def test_edges(message: Any, extras: dict[str, Any]) -> None:
     same(make_batch([make_frame(1, message, **extras), make_frame(2, message, **extras)]))
 
 
-def test_the_ordinary_record_takes_the_quick_path() -> None:
+@pytest.mark.parametrize("form", [ProtobufForm, JSONForm])
+def test_the_ordinary_record_takes_the_quick_path(form: Any) -> None:
     """So that the tests above are about it."""
-    writer = QuickWriter("0" * 26)
-    for message in ("hello", "żółć", "a\\b\n"):
-        for extras in ({}, {"n": 1, "t": "x", "f": 0.5, "nested": {"a": [1]}}, {"exc_text": "Trace\nback"}):
-            made = writer(make_frame(1, message, **extras))
-            assert made is not None
-            assert "shop" == made[0]
+    frames = [
+        make_frame(1, message, **extras)
+        for message in ("hello", "żółć", "a\\b\n")
+        for extras in (
+            {},
+            {"n": 1, "t": "x", "f": 0.5, "nested": {"a": [1]}},
+            {"nested": {"a": 1, "b": "x"}, "list": ["x", "y"], "comma": "x,"},
+            {"exc_text": "Trace\nback"},
+        )
+    ]
+    assert (["shop"], []) == parsed_whole(form(), frames)
 
 
 SITES: Any = st.tuples(
@@ -147,26 +189,74 @@ def test_more_places_than_are_remembered(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_lines_of_the_place_before_are_not_cut_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that the tests above are about it: also behind a body with an escape."""
-    writer, wanted = QuickWriter("0" * 26), []
-    monkeypatch.setattr(
-        quick, "_cut", lambda payload, real=quick._cut: wanted.append(payload) or real(payload)
+    wanted: list[bytes] = []
+    monkeypatch.setattr(quick, "cut", lambda payload, real=quick.cut: wanted.append(payload) or real(payload))
+    messages = ("first", "second", 'an "escape"', "third")
+    assert (["shop"], []) == parsed_whole(
+        ProtobufForm(), [make_frame(1, message, p="C:\\x") for message in messages]
     )
-    for message in ("first", "second", 'an "escape"', "third"):
-        assert writer(make_frame(1, message, p="C:\\x")) is not None
     assert 2 == len(wanted)
+
+
+TAIL = b'"n":1,"t":"x",'
+
+
+@pytest.mark.parametrize("content_type", [JSON, PROTOBUF])
+@pytest.mark.parametrize(
+    ("members", "wanted"),
+    [
+        (b'"n":1,"n":2,', {"n": 2}),
+        (b'"a":1,"n":1,"a":"x",', {"a": "x", "n": 1}),
+        (b'"a":"x,","b":",","c,":",,",', {"a": "x,", "b": ",", "c,": ",,"}),
+        (b'"a\\":\\"b":1,', {'a":"b': 1}),
+        (b'"a":{"b":1,"c":[1,"x"]},"d":{},', {"a": {"b": 1, "c": [1, "x"]}, "d": {}}),
+        (b'"a":-0,"b":1e2,"c":-1.5e-3,"d":null,', {"a": 0, "b": 100.0, "c": -0.0015, "d": None}),
+        (b'"log.record.uid":"x",', {}),
+        (b'"n":01,', None),
+        (b'"n":1},{"m":2,', None),
+        (b'"n":1,"m":"x', None),
+        (b'"n":1,"m', None),
+        (b'"n":tru,', None),
+        (b'n":1,', None),
+    ],
+)  # fmt: skip
+def test_members_are_read_as_json_reads_them(content_type: str, members: bytes, wanted: Any) -> None:
+    """The later of two counts, commas and quotes inside of texts cut nothing, and what is no JSON is no record."""
+    frame = make_frame(1, "hello", n=1, t="x")
+    assert frame.payload.endswith(TAIL)
+    odd = frame._replace(lsn=2_000, payload=frame.payload[: -len(TAIL)] + members)
+    # The lines beside it are remembered from, and are none the worse for it.
+    batch = make_batch([frame, odd, frame._replace(lsn=3_000)])
+    made = encode(batch, content_type)
+    assert (set() if wanted is not None else {2_000}) == made.damaged.keys()
+    assert [frame.lsn for frame in made.frames] == (
+        [1_000, 2_000, 3_000] if wanted is not None else [1_000, 3_000]
+    )
+    if content_type == PROTOBUF:
+        (scope,) = ExportLogsServiceRequest.FromString(made.body).resource_logs[0].scope_logs
+        records: Any = [orjson.loads(MessageToJson(record)) for record in scope.log_records]
+    else:
+        records = orjson.loads(made.body)["resourceLogs"][0]["scopeLogs"][0]["logRecords"]
+    found = [mapping_of(record["attributes"]) for record in records]
+    assert ("x", "x") == (found[0]["t"], found[-1]["t"])
+    if wanted is not None:
+        own = {k: v for k, v in found[1].items() if not k.startswith(("code.", "thread.", "log."))}
+        assert wanted == own
+        assert batch.uid(odd) == found[1]["log.record.uid"]
 
 
 @pytest.mark.parametrize("at", range(0, 300, 7))
 def test_what_is_no_record(at: int) -> None:
     """A line cut anywhere, or with a byte that is no UTF-8, is no record, or is the careful path's."""
     frame = make_frame(1, "hello", text="abc")
-    batch = make_batch([frame._replace(payload=frame.payload[:at]), frame])
-    made = Encoder(batch).protobuf(batch.frames)
+    batch = make_batch([frame._replace(payload=frame.payload[:at]), frame._replace(lsn=2_000)])
+    made = encode(batch)
     assert {1_000} >= made.damaged.keys() or not made.damaged
     assert len(made.frames) + len(made.damaged) == 2
     ExportLogsServiceRequest.FromString(made.body)
     broken = frame._replace(payload=frame.payload.replace(b"hello", b"h\xffllo").replace(b"abc", b"a\xfec"))
-    assert {1_000} == Encoder(batch).protobuf([broken]).damaged.keys()
+    assert {1_000} == Encoder(PROTOBUF).encode(batch.origin, [broken]).damaged.keys()
+    assert {1_000} == Encoder(JSON).encode(batch.origin, [broken]).damaged.keys()
 
 
 def test_a_time_before_1970() -> None:
@@ -179,3 +269,5 @@ def test_a_time_before_1970() -> None:
         record.time_unix_nano,
         record.observed_time_unix_nano,
     )
+    ((json_record,),) = of_scopes(make_batch([frame])).values()
+    assert {"stringValue": "old"} == json_record["body"]
