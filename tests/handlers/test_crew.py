@@ -45,3 +45,18 @@ def test_without_threads_everything_is_done_all_the_same(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
     assert [1, 1, 1] == run_together([lambda: 1] * 3, 3, "x")
+
+
+def test_the_caller_has_something_to_do_while_it_waits() -> None:
+    """It is called while another thread's job is not done yet, and not where there is no other one."""
+    called, both = threading.Event(), threading.Barrier(2, timeout=10)
+    caller = threading.current_thread()
+
+    def job() -> bool:
+        both.wait()
+        return threading.current_thread() is caller or called.wait(10)
+
+    assert [True, True] == run_together([job] * 2, 2, "x", called.set)
+    called.clear()
+    assert [False] == run_together([called.is_set], 2, "x", called.set)
+    assert not called.is_set()

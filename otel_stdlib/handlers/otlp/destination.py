@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from otel_stdlib.delivery.contract import Batch, Frame, Identity, Origin, Outcome, Verdict
@@ -70,6 +70,8 @@ class OTLPDestination:
         self.counters = counters or Counters()
         self._options = options
         self._clock = clock
+        #: Called inside ``deliver`` when the server works on the last of a batch: see ``WithMeanwhile``.
+        self.meanwhile: Callable[[], None] = _nothing
         self._wire: Wire | None = None
         self._encoder: Encoder | None = None
         self._retryable = options.retryable
@@ -107,7 +109,7 @@ class OTLPDestination:
             return self._deliver_part(batch.origin, parts[0])
         stop: list[RetryableError] = []
         jobs = [partial(self._deliver_next, batch.origin, part, stop) for part in parts]
-        return self._collect(parts, run_together(jobs, self._options.max_workers, self.name))
+        return self._collect(parts, run_together(jobs, self._options.max_workers, self.name, self.meanwhile))
 
     def forget(self, origin: Origin) -> None:
         """Nothing is kept for an origin."""
@@ -119,8 +121,7 @@ class OTLPDestination:
             try:
                 wire.close()
             except Exception:
-                # A connection that does not close in an orderly way is closed all the same.
-                return
+                return  # a connection that does not close in an orderly way is closed all the same
 
     # -- how ---------------------------------------------------------------------------
 
@@ -245,7 +246,7 @@ class OTLPDestination:
             if reply.status == 400:
                 raise PermanentError(text)
             outcome = Outcome(Verdict.REJECTED, text)
-        found.update((frame.lsn, outcome) for frame in frames)
+        found.update(dict.fromkeys([frame.lsn for frame in frames], outcome))
 
     def _accepted(self, reply: Reply, count: int) -> Outcome:
         answer = read_partial(reply.headers.get("content-type", ""), reply.body)
@@ -265,10 +266,8 @@ class OTLPDestination:
             return Outcome(Verdict.REJECTED, f"partial success: all of the request rejected: {reason}")
         # Which ones is not said, and OTLP forbids to send the request again.
         self.counters.add("rejected_in_part", answer.rejected)
-        self._say(
-            "partial",
-            f"the server took a request of {count} records and rejected {answer.rejected} of them for good: {reason}",
-        )
+        text = f"the server took a request of {count} records and rejected {answer.rejected} of them for good: {reason}"
+        self._say("partial", text)
         return _STORED
 
     def _again(self, reply: Reply) -> RetryableError:
@@ -281,6 +280,10 @@ class OTLPDestination:
 
     def _say(self, what: str, text: str) -> None:
         say(f"otlp-{what}:{self.name}", f"{self.name}: {text}")
+
+
+def _nothing() -> None:
+    """When nobody reads ahead."""
 
 
 def _weight(error: DeliveryError) -> float:

@@ -66,7 +66,7 @@ class OTLPOptions(RetryOptions):
     #: Requests in flight at once. 1 keeps the order of records at the server, as far as one connection does.
     max_workers: int = 2
     #: Records of one request at most.
-    batch_records: int = 1000
+    batch_records: int = 2000
     #: Bytes of the records of one request in the spool, about.
     batch_bytes: int = 1 << 20
     #: How long a batch that is not full waits for more.

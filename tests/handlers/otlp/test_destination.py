@@ -13,7 +13,9 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 
 from otel_stdlib.delivery.contract import Verdict
 from otel_stdlib.delivery.deadletter import DeadLetterFile
+from otel_stdlib.delivery.server import WithMeanwhile
 from otel_stdlib.facts.errors import PermanentError, RetryableError, ThrottledError
+from otel_stdlib.handlers.otlp.wire import Reply, Wire
 from tests.handlers.otlp.parts import (
     Answer,
     Gateway,
@@ -227,6 +229,27 @@ def test_poison_among_many_is_found(server: Gateway, tmp_path: Path) -> None:
         for body in found
     )
     assert Counter(str(n) for n in range(100) if n != 33) == taken
+
+
+def test_what_comes_next_is_read_while_the_server_works(
+    server: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The delivery thread has something to do while another thread's request is on its way."""
+    target = destination(server.url, batch_records=5)
+    assert isinstance(target, WithMeanwhile)
+    read, both = threading.Event(), threading.Barrier(2, timeout=10)
+    caller = threading.current_thread()
+    target.meanwhile = read.set
+    real = Wire.post
+
+    def post(wire: Wire, body: bytes, content_type: str) -> Reply:
+        both.wait()
+        assert threading.current_thread() is caller or read.wait(10)
+        return real(wire, body, content_type)
+
+    monkeypatch.setattr(Wire, "post", post)
+    assert target.deliver(make_batch(numbered(10))) is None
+    target.close()
 
 
 def test_requests_are_in_flight_together(server: Gateway, proxy: Callable[[str, int], Proxy]) -> None:
