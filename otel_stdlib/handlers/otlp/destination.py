@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -16,9 +15,10 @@ from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.errors import DeliveryError, PermanentError, RetryableError, ThrottledError
 from otel_stdlib.handlers.crew import run_together
 from otel_stdlib.handlers.otlp.body import JSON, PROTOBUF, Encoder
+from otel_stdlib.handlers.otlp.exchange import Exchange, HTTPExchange, RefusedError, TooLargeError
 from otel_stdlib.handlers.otlp.options import OTLPOptions
-from otel_stdlib.handlers.otlp.outcome import Partial, explain, is_too_large, read_partial, refused
-from otel_stdlib.handlers.otlp.wire import Reply, UnknownOutcome, Wire
+from otel_stdlib.handlers.otlp.outcome import Partial
+from otel_stdlib.handlers.otlp.wire import UnknownOutcome
 
 __all__ = ["OTLPDestination", "identity_of"]
 
@@ -72,9 +72,8 @@ class OTLPDestination:
         self._clock = clock
         #: Called inside ``deliver`` when the server works on the last of a batch: see ``WithMeanwhile``.
         self.meanwhile: Callable[[], None] = _nothing
-        self._wire: Wire | None = None
+        self._exchange: Exchange | None = None
         self._encoder: Encoder | None = None
-        self._retryable = options.retryable
         #: The largest request that is known to be let through.
         self._most = options.max_request_bytes
         #: Until when a server that took a part of a batch asked for a pause.
@@ -84,7 +83,7 @@ class OTLPDestination:
 
     def open(self) -> None:
         """Make the client; it connects with the first request."""
-        self._client()
+        self._client().open()
 
     def position(self, origin: Origin) -> int | None:
         """None: an OTLP server cannot be asked."""
@@ -92,9 +91,7 @@ class OTLPDestination:
 
     def probe(self) -> None:
         """Ask whether something answers."""
-        reply = self._client().probe()
-        if reply.status in self._retryable:
-            raise self._again(reply)
+        self._client().probe()
 
     def deliver(self, batch: Batch) -> Sequence[Outcome] | None:
         """Send a batch in requests of ``batch_records``, ``max_workers`` of them at once."""
@@ -116,19 +113,19 @@ class OTLPDestination:
 
     def close(self) -> None:
         """Close the connection; nothing is sent."""
-        wire, self._wire = self._wire, None
-        if wire is not None:
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
             try:
-                wire.close()
+                exchange.close()
             except Exception:
                 return  # a connection that does not close in an orderly way is closed all the same
 
     # -- how ---------------------------------------------------------------------------
 
-    def _client(self) -> Wire:
-        if self._wire is None:
-            self._wire = Wire(self._options)
-        return self._wire
+    def _client(self) -> Exchange:
+        if self._exchange is None:
+            self._exchange = HTTPExchange(self._options, self.counters)
+        return self._exchange
 
     def _requests(self) -> Encoder:
         # Made with the first batch: the messages' modules take a while to import.
@@ -228,31 +225,24 @@ class OTLPDestination:
         if len(body) > self._most:
             raise _Split(len(body), frames, f"the record is larger than {self._most} bytes as a request")
         try:
-            reply = self._client().post(body, self._requests().content_type)
+            answer = self._client().send(body, self._requests().content_type)
         except UnknownOutcome:
             self.counters.add("unknown", len(frames))
             raise
-        self.counters.add("requests")
-        if 200 <= reply.status < 300:
-            outcome = self._accepted(reply, len(frames))
-        elif reply.status in self._retryable:
-            raise self._again(reply)
+        except TooLargeError as error:
+            if len(frames) > 1:
+                self._most = max(1, min(self._most, len(body) // 2))
+            raise _Split(len(body), frames, str(error)) from error
+        except RefusedError as error:
+            outcome = Outcome(Verdict.REJECTED, str(error))
         else:
-            text = f"{self._options.url} answered {reply.status}: {self._reason(reply)}"
-            if is_too_large(reply.status, text):
-                if len(frames) > 1:
-                    self._most = max(1, min(self._most, len(body) // 2))
-                raise _Split(len(body), frames, text)
-            if reply.status == 400:
-                raise PermanentError(text)
-            outcome = Outcome(Verdict.REJECTED, text)
+            outcome = self._accepted(answer, len(frames))
         found.update(dict.fromkeys([frame.lsn for frame in frames], outcome))
 
-    def _accepted(self, reply: Reply, count: int) -> Outcome:
-        answer = read_partial(reply.headers.get("content-type", ""), reply.body)
+    def _accepted(self, answer: Partial, count: int) -> Outcome:
         if not answer.readable:
             self.counters.add("unreadable")
-            self._say("unreadable", f"the answer {reply.status} is not OTLP's; it is taken at its status")
+            self._say("unreadable", "the answer is not OTLP's; it is taken at its status")
         elif answer.rejected > 0:
             return self._rejected(answer, count)
         elif answer.message:
@@ -269,14 +259,6 @@ class OTLPDestination:
         text = f"the server took a request of {count} records and rejected {answer.rejected} of them for good: {reason}"
         self._say("partial", text)
         return _STORED
-
-    def _again(self, reply: Reply) -> RetryableError:
-        text = f"{self._options.url} answered {reply.status}: {self._reason(reply)}"
-        return refused(reply.headers, text, time.time())
-
-    @staticmethod
-    def _reason(reply: Reply) -> str:
-        return explain(reply.headers.get("content-type", ""), reply.body) or "no reason given"
 
     def _say(self, what: str, text: str) -> None:
         say(f"otlp-{what}:{self.name}", f"{self.name}: {text}")
