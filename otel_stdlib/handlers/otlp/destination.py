@@ -16,7 +16,7 @@ from otel_stdlib.facts.errors import DeliveryError, PermanentError, RetryableErr
 from otel_stdlib.handlers.crew import run_together
 from otel_stdlib.handlers.otlp.body import JSON, PROTOBUF, Encoder
 from otel_stdlib.handlers.otlp.exchange import Exchange, HTTPExchange, RefusedError, TooLargeError
-from otel_stdlib.handlers.otlp.options import OTLPOptions
+from otel_stdlib.handlers.otlp.options import GRPC, OTLPOptions
 from otel_stdlib.handlers.otlp.outcome import Partial
 from otel_stdlib.handlers.otlp.wire import UnknownOutcome
 
@@ -124,7 +124,12 @@ class OTLPDestination:
 
     def _client(self) -> Exchange:
         if self._exchange is None:
-            self._exchange = HTTPExchange(self._options, self.counters)
+            if self._options.protocol == GRPC:
+                from otel_stdlib.handlers.otlp.channel import GRPCExchange
+
+                self._exchange = GRPCExchange(self._options, self.counters)
+            else:
+                self._exchange = HTTPExchange(self._options, self.counters)
         return self._exchange
 
     def _requests(self) -> Encoder:

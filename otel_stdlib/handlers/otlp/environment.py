@@ -12,8 +12,9 @@ from urllib.parse import unquote, urlsplit
 
 from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.errors import ConfigError
+from otel_stdlib.handlers.otlp.target import target_of
 
-__all__ = ["LOGS_PATH", "options_from", "parse_headers"]
+__all__ = ["LOGS_PATH", "options_from", "parse_headers", "protocol_from"]
 
 LOGS_PATH = "/v1/logs"
 _GENERAL = "OTEL_EXPORTER_OTLP_"
@@ -22,14 +23,19 @@ _LOGS = "OTEL_EXPORTER_OTLP_LOGS_"
 _MILLISECONDS_FROM = 1_000.0
 
 
-def options_from(environ: Mapping[str, str]) -> dict[str, Any]:
-    """The options that the environment sets, as ``OTLPOptions`` takes them.
+def protocol_from(environ: Mapping[str, str]) -> str:
+    """The protocol that the environment sets, empty where it sets none."""
+    return environ.get(_LOGS + "PROTOCOL", "").strip() or environ.get(_GENERAL + "PROTOCOL", "").strip()
+
+
+def options_from(environ: Mapping[str, str], *, grpc: bool = False) -> dict[str, Any]:
+    """The options that the environment sets, as ``OTLPOptions`` takes them; ``grpc``: for that protocol.
 
     Raises:
         ConfigError: a variable is wrong; the message names it and never shows a header's value.
     """
     found: dict[str, Any] = {}
-    for suffix, option, parse in _VARIABLES:
+    for suffix, option, parse in _GRPC_VARIABLES if grpc else _VARIABLES:
         for prefix in (_LOGS, _GENERAL):
             text = environ.get(prefix + suffix, "").strip()
             if text:
@@ -71,6 +77,21 @@ def _endpoint(text: str, variable: str) -> str:
     return parts._replace(path=parts.path.rstrip("/") + LOGS_PATH).geturl()
 
 
+def _target(text: str, variable: str) -> str:
+    try:
+        target_of(text, insecure=False)
+    except ConfigError:
+        raise ConfigError(
+            f"{variable} must be a URL such as http://localhost:4317, or host:port", option="endpoint"
+        ) from None
+    return text
+
+
+def _truth(text: str, _variable: str) -> bool:
+    # The specification: anything but "true" is false.
+    return text.lower() == "true"
+
+
 def _timeout(text: str, variable: str) -> float:
     """Seconds, as OpenTelemetry's Python SDK reads it; what can only be milliseconds is taken for them.
 
@@ -95,3 +116,4 @@ _VARIABLES: tuple[tuple[str, str, Callable[[str, str], Any]], ...] = (
     ("CLIENT_CERTIFICATE", "client_certificate", _text),
     ("CLIENT_KEY", "client_key", _text),
 )
+_GRPC_VARIABLES = (("ENDPOINT", "endpoint", _target), ("INSECURE", "insecure", _truth), *_VARIABLES[1:])

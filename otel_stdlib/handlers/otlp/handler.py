@@ -9,15 +9,16 @@ from typing import Any, ClassVar
 from otel_stdlib.delivery.contract import Identity
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.handlers.network import NetworkHandler
+from otel_stdlib.handlers.otlp.channel import require_grpc
 from otel_stdlib.handlers.otlp.destination import OTLPDestination, identity_of
-from otel_stdlib.handlers.otlp.options import OTLPOptions
+from otel_stdlib.handlers.otlp.options import GRPC, OTLPOptions
 from otel_stdlib.handlers.otlp.wire import require_client
 
 __all__ = ["OTLPHandler"]
 
 
 class OTLPHandler(NetworkHandler[OTLPOptions]):
-    """Sends records by OTLP/HTTP, each at least once, without ever holding up a log call.
+    """Sends records by OTLP, over HTTP or gRPC, each at least once, without ever holding up a log call.
 
     What is not given as an option is taken from ``OTEL_EXPORTER_OTLP_LOGS_*`` and
     ``OTEL_EXPORTER_OTLP_*``, when the handler is made.
@@ -34,7 +35,7 @@ class OTLPHandler(NetworkHandler[OTLPOptions]):
     def read_options(self, options: Mapping[str, Any]) -> OTLPOptions:
         """Checked here, so that a wrong one is said where it stands."""
         found = OTLPOptions.of(options, os.environ)
-        require_client()
+        require_grpc() if found.protocol == GRPC else require_client()
         self._counts = Counters()
         return found
 

@@ -12,11 +12,13 @@ from urllib.parse import unquote, urlsplit
 from otel_stdlib.delivery.policy import DeliveryPolicy, RetryOptions
 from otel_stdlib.facts.errors import ConfigError
 from otel_stdlib.facts.options import check_choice, check_names, check_seconds, check_whole
-from otel_stdlib.handlers.otlp.environment import LOGS_PATH, options_from
+from otel_stdlib.handlers.otlp.environment import LOGS_PATH, options_from, protocol_from
+from otel_stdlib.handlers.otlp.target import RETRYABLE_CODES, STATUS_CODES, check_metadata, target_of
 
-__all__ = ["COMPRESSIONS", "PROTOCOLS", "OTLPOptions"]
+__all__ = ["COMPRESSIONS", "GRPC", "PROTOCOLS", "OTLPOptions"]
 
-PROTOCOLS = ("http/protobuf", "http/json")
+GRPC = "grpc"
+PROTOCOLS = ("http/protobuf", "http/json", GRPC)
 COMPRESSIONS = ("none", "gzip", "deflate")
 #: OTLP/HTTP: these answers, and no others, ask for another try.
 RETRYABLE = (429, 502, 503, 504)
@@ -44,13 +46,16 @@ class OTLPOptions(RetryOptions):
         ConfigError: a value is wrong; the message quotes the option and never a secret.
     """
 
-    #: The URL. Without a path ``/v1/logs`` is added. Credentials in it become a header.
-    endpoint: str = "http://localhost:4318"
-    #: ``http/protobuf`` or ``http/json``.
+    #: The URL. Without a path ``/v1/logs`` is added. Credentials in it become a header. With gRPC also
+    #: ``host:port``, and a path is not used. None: port 4318 of this host, 4317 with gRPC.
+    endpoint: str | None = None
+    #: ``http/protobuf``, ``http/json`` or ``grpc``.
     protocol: str = "http/protobuf"
+    #: Whether gRPC goes without TLS where the endpoint has no scheme.
+    insecure: bool = False
     #: Sent with each request: a mapping, or text as in ``OTEL_EXPORTER_OTLP_HEADERS``.
     headers: Mapping[str, str] | str | None = field(default=None, repr=False)
-    #: ``none``, ``gzip`` or ``deflate``.
+    #: ``none``, ``gzip`` or, over HTTP, ``deflate``.
     compression: str = "none"
     #: The longest that one request may take.
     timeout: float = 10.0
@@ -59,8 +64,9 @@ class OTLPOptions(RetryOptions):
     #: File of the client's certificate, and of its key where that stands apart.
     client_certificate: str | None = None
     client_key: str | None = None
-    #: Statuses that are tried again beside 429, 502, 503 and 504, for example 401. OTLP has none.
-    retry_statuses: tuple[int, ...] | list[int] = ()
+    #: Statuses that are tried again beside those that OTLP has, for example 401; with gRPC names, for
+    #: example ``UNAUTHENTICATED``.
+    retry_statuses: tuple[int | str, ...] | list[int | str] = ()
     #: A request is never larger, before compression.
     max_request_bytes: int = 64 << 20
     #: Requests in flight at once. 1 keeps the order of records at the server, as far as one connection does.
@@ -74,26 +80,41 @@ class OTLPOptions(RetryOptions):
 
     #: The URL that requests go to, without credentials.
     url: str = field(init=False, repr=False, compare=False)
+    #: What gRPC calls it, and whether there is TLS.
+    target: str = field(init=False, repr=False, compare=False)
+    is_secure: bool = field(init=False, repr=False, compare=False)
     #: Limits and times of delivery, made from the options above.
     policy: DeliveryPolicy = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        url, authorization = _split(self.endpoint)
+        check_choice("protocol", self.protocol, PROTOCOLS)
+        grpc = self.protocol == GRPC
+        if not isinstance(self.insecure, bool):
+            raise ConfigError("option 'insecure' must be true or false", option="insecure")
         headers = _headers(self.headers)
+        if grpc:
+            target = target_of(self.endpoint or "http://localhost:4317", self.insecure)
+            url, name, secure = target
+            authorization = ""
+            check_metadata(headers)
+        else:
+            url, authorization = _split(self.endpoint or "http://localhost:4318")
+            name, secure = url, url.startswith("https:")
         if authorization:
             if "authorization" in headers:
                 raise ConfigError(
                     "give credentials in 'headers' or in 'endpoint', not in both", option="headers"
                 )
             headers["authorization"] = authorization
-        statuses = _statuses(self.retry_statuses)
+        statuses = _codes(self.retry_statuses) if grpc else _statuses(self.retry_statuses)
         set_ = object.__setattr__
         set_(self, "headers", headers)
         set_(self, "endpoint", url)
         set_(self, "url", url)
+        set_(self, "target", name)
+        set_(self, "is_secure", secure)
         set_(self, "retry_statuses", statuses)
-        check_choice("protocol", self.protocol, PROTOCOLS)
-        check_choice("compression", self.compression, COMPRESSIONS)
+        check_choice("compression", self.compression, COMPRESSIONS[:2] if grpc else COMPRESSIONS)
         for name, (low, high) in _COUNTS.items():
             check_whole(name, getattr(self, name), low, high)
         check_seconds("timeout", self.timeout, 3_600)
@@ -115,7 +136,14 @@ class OTLPOptions(RetryOptions):
     @property
     def retryable(self) -> frozenset[int]:
         """The statuses that ask for another try."""
-        return frozenset((*RETRYABLE, *self.retry_statuses))
+        more = [status for status in self.retry_statuses if isinstance(status, int)]
+        return frozenset((*RETRYABLE, *more))
+
+    @property
+    def retryable_codes(self) -> frozenset[str]:
+        """The same of gRPC, by name."""
+        more = [status for status in self.retry_statuses if isinstance(status, str)]
+        return frozenset((*RETRYABLE_CODES, *more))
 
     @property
     def sent_headers(self) -> Mapping[str, str]:
@@ -131,7 +159,8 @@ class OTLPOptions(RetryOptions):
         """
         known = [item.name for item in fields(cls) if item.init]
         check_names(options, known, "unknown option {} for OTLP")
-        found = {} if environ is None else options_from(environ)
+        protocol = options.get("protocol") or protocol_from(environ or {})
+        found = {} if environ is None else options_from(environ, grpc=protocol == GRPC)
         if "client_certificate" in options:
             found.pop("client_key", None)  # the environment's key belongs to the environment's certificate
         return cls(**{**found, **options})
@@ -184,6 +213,18 @@ def _headers(value: object) -> dict[str, str]:
             )
         found[name.lower()] = text
     return found
+
+
+def _codes(value: object) -> tuple[str, ...]:
+    given: list[Any] = (
+        [*value] if isinstance(value, Sequence) and not isinstance(value, (str, bytes)) else [value]
+    )
+    if not all(isinstance(code, str) and code in STATUS_CODES for code in given):
+        raise ConfigError(
+            f"option 'retry_statuses' must be a list of names such as UNAUTHENTICATED for gRPC, not {value!r}",
+            option="retry_statuses",
+        )
+    return tuple(sorted(set(given)))
 
 
 def _statuses(value: object) -> tuple[int, ...]:

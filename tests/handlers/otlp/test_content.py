@@ -101,13 +101,17 @@ def in_shape(line: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("protocol", ["http/protobuf", "http/json"])
+@pytest.mark.parametrize("protocol", ["http/protobuf", "http/json", "grpc"])
 def test_everything_of_the_record_arrives(
     otel_collector: OtelCollector, tmp_path: Path, protocol: str
 ) -> None:
     """Each field of each record is what the file beside it has."""
     file = tmp_path / "app.jsonl"
-    otlp = OTLPHandler(endpoint=otel_collector.endpoint, protocol=protocol, compression="gzip", **QUICK)
+    endpoint = otel_collector.endpoint
+    if protocol == "grpc":
+        pytest.importorskip("grpc")
+        endpoint = otel_collector.grpc_endpoint
+    otlp = OTLPHandler(endpoint=endpoint, protocol=protocol, compression="gzip", **QUICK)
     with queue(tmp_path, otlp, JSONLFileHandler(filename=str(file))) as logger:
         log_everything(logger)
     lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]

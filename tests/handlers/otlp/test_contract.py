@@ -17,15 +17,18 @@ from tests.servers.proxy import Proxy
 
 
 class OnACollector(BackendContract):
-    """What both encodings share."""
+    """What all protocols share."""
 
     backend = OTLPHandler
     protocol = ""
 
     @pytest.fixture(autouse=True)
     def _collector(self, otel_collector: OtelCollector, proxy: Callable[[str, int], Proxy]) -> None:
+        grpc = self.protocol == "grpc"
+        if grpc:
+            pytest.importorskip("grpc")
         self.collector = otel_collector
-        self.door = proxy(otel_collector.host, otel_collector.http_port)
+        self.door = proxy(otel_collector.host, otel_collector.grpc_port if grpc else otel_collector.http_port)
         self.config: Mapping[str, Any] = {
             "endpoint": f"http://127.0.0.1:{self.door.port}",
             "protocol": self.protocol,
@@ -57,3 +60,9 @@ class TestJSON(OnACollector):
     """OTLP/HTTP with JSON."""
 
     protocol = "http/json"
+
+
+class TestGRPC(OnACollector):
+    """OTLP/gRPC."""
+
+    protocol = "grpc"

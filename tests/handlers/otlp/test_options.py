@@ -73,7 +73,7 @@ def test_timeouts_in_seconds_or_milliseconds(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("ENDPOINT", "collector:4318"), ("PROTOCOL", "grpc"), ("TIMEOUT", "soon"), ("COMPRESSION", "zstd")],
+    [("ENDPOINT", "collector:4318"), ("PROTOCOL", "http/xml"), ("TIMEOUT", "soon"), ("COMPRESSION", "zstd")],
 )
 def test_a_wrong_variable_is_an_error(name: str, value: str) -> None:
     """It shows where the handler is made."""
@@ -109,7 +109,7 @@ def test_a_tenants_header_makes_another_destination() -> None:
         ("endpoint", "localhost:4318"),
         ("endpoint", "ftp://hunter2@c"),
         ("endpoint", "http://c:hunter2"),
-        ("protocol", "grpc"),
+        ("protocol", "http/xml"),
         ("headers", ["a"]),
         ("headers", {"a b": "x"}),
         ("headers", {"a": "hunter2\r\nb: c"}),
