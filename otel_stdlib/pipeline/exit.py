@@ -62,10 +62,19 @@ def is_exiting() -> bool:
 def _drain_all() -> None:
     global _exiting
     _exiting = True
-    pipelines = list(_pipelines)
+    pipelines = _registered()
     now = time.monotonic()
     for pipeline in pipelines:
         pipeline.drain_at_exit(now + pipeline.shutdown_timeout)
+
+
+def _registered() -> list[Drainable]:
+    """Every pipeline. A thread that logs for the first time meanwhile adds one, and a set cannot be walked then."""
+    while True:
+        try:
+            return list(_pipelines)
+        except RuntimeError:
+            continue
 
 
 def after_fork_in_child() -> None:

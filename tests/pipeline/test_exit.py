@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sys
 import types
+import weakref
+from collections.abc import Iterator
+from typing import ClassVar
 
 import pytest
 
@@ -38,3 +41,27 @@ def test_a_child_of_multiprocessing_gets_a_finalizer(monkeypatch: pytest.MonkeyP
     exit_hook.register(Pipeline())
     exit_hook.register(Pipeline())
     assert made == [-100]
+
+
+def test_a_pipeline_that_is_added_while_the_process_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread's first record in the middle of the hook's look keeps no other pipeline from being drained."""
+    drained: list[Pipeline] = []
+
+    class Drained(Pipeline):
+        def drain_at_exit(self, deadline: float) -> None:
+            drained.append(self)
+
+    class Adds(weakref.WeakSet[Pipeline]):
+        late: ClassVar[list[Pipeline]] = [Drained()]
+
+        def __iter__(self) -> Iterator[Pipeline]:
+            for member in super().__iter__():
+                if member not in self.late:
+                    self.add(self.late[0])
+                yield member
+
+    early = [Drained() for _ in range(3)]
+    monkeypatch.setattr(exit_hook, "_pipelines", Adds(early))
+    monkeypatch.setattr(exit_hook, "_exiting", False)
+    exit_hook._drain_all()
+    assert set(early) <= set(drained)
