@@ -146,7 +146,8 @@ class Keeper:
     def _oldest_full(self) -> Segment | None:
         spool = self._spool
         writing = min(spool.published >> 32, spool.current().number)
-        full = [number for number in spool.segments if number < writing]
+        # Copied first: a log call makes segments meanwhile.
+        full = [number for number in list(spool.segments) if number < writing]
         return spool.segments[min(full)] if full else None
 
     def _evict(self, segment: Segment) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from otel_stdlib.spool.keeper import Evicted, Keeper
 from otel_stdlib.spool.options import SpoolOptions
+from otel_stdlib.spool.segment import Segment
 from otel_stdlib.spool.writer import DROPPED, NO_FLOOR
 from tests.spool.helpers import SMALL, make_spool, payload_numbers, put, root_at
 
@@ -180,3 +181,23 @@ def test_an_eviction_is_told_before_the_segment_goes(tmp_path: Path) -> None:
     gone = sorted(numbers - set(kept.spool.segments))
     assert len(kept.there) == len(gone)
     assert all(number in there for number, there in zip(gone, kept.there, strict=True))
+
+
+def test_room_is_made_while_log_calls_make_segments(tmp_path: Path) -> None:
+    """A segment that a log call adds in the middle of the keeper's look does not end its round."""
+    options = SpoolOptions(segment_bytes=1 << 16, max_bytes=1 << 18, overflow="drop_oldest")
+    kept = Kept(root_at(tmp_path), options)
+    while kept.spool.used_bytes() <= 1 << 18:
+        put(kept.spool, 20, size=400)
+    segments = kept.spool.segments
+
+    class Number(int):
+        def __lt__(self, other: int) -> bool:
+            segments.setdefault(1 << 20, Segment(1 << 20, 0, 0, None, None))
+            return int(self) < other
+
+        __hash__ = int.__hash__
+
+    kept.spool.segments = segments = {Number(number): segment for number, segment in segments.items()}
+    kept.keeper.tend(0.0)
+    assert kept.there
