@@ -69,16 +69,18 @@ class Lane:
             return False
 
     def place(self, position: int | None) -> int:
-        """Go on from where the destination itself says it is; how many records it had already."""
+        """Go on from where the destination itself says it is; how many records it had already.
+
+        A stretch of which nothing is left by that is to be finished by the caller, who counts first.
+        """
         self.positioned = True
         if position is None:
             return 0
-        known = 0
         if self.busy:
-            known = self._drop_below(position)
-        elif position > self.cursor:
+            return self._drop_below(position)
+        if position > self.cursor:
             self.settle(position)
-        return known
+        return 0
 
     def go_back(self, position: int) -> bool:
         """The destination has nothing from here on, whatever it said before; whether that lies behind us."""
@@ -99,8 +101,6 @@ class Lane:
                 start = max(batch.start, min(position, frames[0].lsn))
                 kept.append(Batch(batch.origin, frames, start, batch.end, batch.memo))
         self.work = kept
-        if not self.busy:
-            self.settle(self.stretch_end)
         return known
 
     def begin(self, frames: Sequence[Frame], start: int, end: int) -> None:
@@ -154,6 +154,12 @@ class Lane:
             return False
         self.unexpected = 0
         return True
+
+    def finish(self) -> None:
+        """The stretch in work is settled. The cursor moves last: who waited for it finds the rest done."""
+        self.backoff.succeed()
+        self.unexpected = 0
+        self.settle(self.stretch_end)
 
     def settle(self, end: int) -> None:
         """Everything below ``end`` is settled."""

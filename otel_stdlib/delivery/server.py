@@ -114,9 +114,7 @@ class LaneServer:
             if lane.rejected:
                 self._bury(lane)
             if not lane.busy:
-                lane.settle(lane.stretch_end)
-                lane.backoff.succeed()
-                lane.unexpected = 0
+                lane.finish()
         except (KeyboardInterrupt, SystemExit, GeneratorExit):
             raise
         except BaseException as error:
@@ -167,9 +165,13 @@ class LaneServer:
                     f"{self.destination.name} lost records that it had acknowledged: what the spool still has "
                     "of them is sent again",
                 )
+            in_work = lane.busy
             known = lane.place(position)
             if known:
                 self._status.counters.add("duplicate", known)
+            if in_work and not lane.busy:  # only the answer had been lost
+                self._alive()
+                lane.finish()
         return True
 
     def _read(self, lane: Lane, now: float, urgent: bool) -> bool:

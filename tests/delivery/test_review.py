@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import pytest
 from otel_stdlib.delivery.contract import Batch, Chunk, Identity, Origin, Outcome, Verdict
 from otel_stdlib.delivery.deadletter import DeadLetterFile
 from otel_stdlib.delivery.policy import DeliveryPolicy
+from otel_stdlib.delivery.retry import Backoff
+from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.errors import PermanentError, RetryableError
 from otel_stdlib.spool.frame import Frame
 from tests.delivery.parts import ORIGIN, REJECTED, STORED, ListSource, Scripted, dead, frame, make
@@ -69,7 +72,7 @@ class TestLoss:
         hook, threading.excepthook = threading.excepthook, lambda _: None
         try:
             worker = make(destination, source)
-            assert worker.flush({source: source.head()}, 2)
+            assert worker.flush({source: source.head()}, 30)
         finally:
             threading.excepthook = hook
 
@@ -189,7 +192,7 @@ class TestBlame:
         destination = Scripted()
         worker = make(destination, bad, good)
         try:
-            assert worker.flush({good: 6}, 2)
+            assert worker.flush({good: 6}, 30)
         finally:
             bad.broken = False
 
@@ -224,6 +227,55 @@ class TestOnce:
         worker = make(destination, source, policy=DeliveryPolicy(batch_age=0.2, poll_interval=0.01))
         assert worker.flush({source: source.head()}, 10)
         assert worker.snapshot()["damaged"] == 1
+
+
+class TestWaiting:
+    """Whoever waited for a record finds everything else about it done."""
+
+    @pytest.fixture(autouse=True)
+    def slow(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What the delivery thread notes of a success takes a while."""
+        succeed, add = Backoff.succeed, Counters.add
+
+        def late_success(self: Backoff) -> None:
+            time.sleep(0.1)
+            succeed(self)
+
+        def late_count(self: Counters, name: str, count: int = 1) -> None:
+            time.sleep(0.1)
+            add(self, name, count)
+
+        monkeypatch.setattr(Backoff, "succeed", late_success)
+        monkeypatch.setattr(Counters, "add", late_count)
+
+    def test_a_destination_that_is_well_again(self) -> None:
+        """It is not reported as failing by whom its delivery was waited for."""
+        fails = [True]
+
+        def answer(batch: Batch) -> None:
+            if fails:
+                fails.clear()
+                raise RetryableError("gone")
+
+        source = ListSource(3)
+        worker = make(Scripted(answer), source)
+        assert worker.flush({source: source.head()}, 30)
+        assert worker.snapshot()["failing"] is False
+
+    def test_a_destination_that_had_everything(self) -> None:
+        """Its answer was lost: by its position it is well, and its records are counted, at once."""
+        source, destination = ListSource(10), Scripted()
+
+        def answer(batch: Batch) -> None:
+            destination.known = batch.end
+            raise RetryableError("the answer was lost")
+
+        destination.answer = answer
+        policy = DeliveryPolicy(retry_delay=0.001, circuit_breaker_threshold=1, circuit_breaker_timeout=0.01)
+        worker = make(destination, source, policy=policy)
+        assert worker.flush({source: source.head()}, 30)
+        report = worker.snapshot()
+        assert (10, False, "closed") == (report["duplicates"], report["failing"], report["circuit_breaker"])
 
 
 def _deliver(destination: Scripted, batch: Batch, answer: object) -> Sequence[Outcome] | None:
