@@ -14,6 +14,7 @@ from otel_stdlib.delivery.lane import Lane
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.delivery.retry import asked_pause
 from otel_stdlib.delivery.status import Status
+from otel_stdlib.facts.clock import Clock, monotonic
 from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.errors import PermanentError, RetryableError, ThrottledError
 from otel_stdlib.spool.frame import Frame
@@ -67,6 +68,7 @@ class LaneServer:
         dead_letters: DeadLetterFile,
         status: Status,
         accept: Callable[[Frame], bool] | None,
+        clock: Clock = monotonic,
     ) -> None:
         self.destination = destination
         self.breaker = Breaker(policy.circuit_breaker_threshold, policy.circuit_breaker_timeout)
@@ -74,6 +76,8 @@ class LaneServer:
         self._dead_letters = dead_letters
         self._status = status
         self._accept = accept
+        #: Pauses begin when an attempt has ended, however long it took.
+        self._clock = clock
         self._open = False
         self._next_probe = 0.0
         #: Whether a probe of the half-open breaker has passed.
@@ -109,7 +113,7 @@ class LaneServer:
             if not lane.busy and not self._read(lane, now, urgent):
                 return False
             if lane.work:
-                self._deliver(lane, now)
+                self._deliver(lane)
             self._at = _At.SOURCE
             if lane.rejected:
                 self._bury(lane)
@@ -118,7 +122,7 @@ class LaneServer:
         except (KeyboardInterrupt, SystemExit, GeneratorExit):
             raise
         except BaseException as error:
-            self._failed(lane, error, now)
+            self._failed(lane, error, self._clock())
         return True
 
     def _is_due(self, lane: Lane, now: float) -> bool:
@@ -135,6 +139,7 @@ class LaneServer:
             raise
         except BaseException as error:
             self._status.error(error)
+            self._next_probe = self._clock() + self._policy.health_check_interval
             return False
         self._probed = True
         self.breaker.half_open()
@@ -209,7 +214,7 @@ class LaneServer:
                     shown = list(filter(self._accept, shown))
                 self._preview(lane.source.origin, shown)
 
-    def _deliver(self, lane: Lane, now: float) -> None:
+    def _deliver(self, lane: Lane) -> None:
         batch = lane.work[0]
         self._at = _At.BATCH
         self._delivering = lane
@@ -233,11 +238,11 @@ class LaneServer:
                 "no reason given",
             )
             partial = RetryableError(f"{again} of {len(batch.frames)} records are to be sent again: {reason}")
-            lane.backoff.fail(now)
+            lane.backoff.fail(self._clock())
             self._complain(lane, self._status.error(partial))
             if again == len(batch.frames):
                 # It answers and takes nothing: as good as down to whoever waits for the records.
-                self._down(now)
+                self._down(self._clock())
                 return
         self._alive()
 

@@ -50,7 +50,7 @@ class DestinationWorker:
         self._policy = policy
         self._clock = clock
         self.status = Status(counters or Counters())
-        self._server = LaneServer(destination, policy, dead_letters, self.status, accept)
+        self._server = LaneServer(destination, policy, dead_letters, self.status, accept, clock)
         self._destination = destination
         self._lock = threading.Lock()
         self._lanes: list[Lane] = []

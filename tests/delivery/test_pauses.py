@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 
 import pytest
 
-from otel_stdlib.delivery.contract import Batch, Outcome
+from otel_stdlib.delivery.contract import Batch, Identity, Outcome
+from otel_stdlib.delivery.deadletter import DeadLetterFile
+from otel_stdlib.delivery.lane import Lane
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.delivery.retry import LONGEST_ASKED, Backoff
-from otel_stdlib.facts.errors import ThrottledError
+from otel_stdlib.delivery.server import LaneServer
+from otel_stdlib.delivery.status import Status
+from otel_stdlib.facts.counters import Counters
+from otel_stdlib.facts.errors import RetryableError, ThrottledError
 from tests.delivery.parts import RETRY, STORED, ListSource, Scripted, make
 from tests.support import eventually
 
@@ -46,17 +52,21 @@ def test_the_end_sends_again_what_the_server_wants_again() -> None:
 def test_the_end_waits_for_a_short_pause_and_not_for_a_long_one() -> None:
     """What ends before the deadline is waited for; for the rest the process does not stay."""
     pauses = [0.05, 3600.0]
+    asked = threading.Event()
 
     def answer(batch: Batch) -> None:
+        asked.wait(60)  # the thread may have seen the record before the end
         if pauses:
             raise ThrottledError("slow down", pauses.pop(0))
 
     source, destination = ListSource(0), Scripted(answer)
     worker = make(destination, source, policy=DeliveryPolicy(retry_delay=0.001, poll_interval=0.9))
     source.add(1)
-    begin = time.monotonic()
-    assert worker.stop(begin + 30) is False
-    assert time.monotonic() - begin < 15
+    deadline = time.monotonic() + 60
+    worker.request_stop(deadline)
+    asked.set()
+    assert worker.stop(deadline) is False
+    assert time.monotonic() < deadline
     assert len(destination.batches) == 2
 
 
@@ -73,3 +83,37 @@ def test_one_pause_holds_for_everything_that_goes_to_the_server() -> None:
     worker.add_source(backlog)
     assert not worker.flush({backlog: 6}, 0.2)
     assert len(destination.batches) == 1
+
+
+class TestAfterASlowAttempt:
+    """A pause is one for the server: it begins when the attempt has ended, however long that took."""
+
+    def attempt(self, error: Exception) -> tuple[LaneServer, Lane]:
+        """One that fails after fifty seconds, at 150 on a clock of the test's."""
+        now = [100.0]
+
+        def answer(batch: Batch) -> None:
+            now[0] += 50
+            raise error
+
+        policy = DeliveryPolicy(
+            retry_delay=10, circuit_breaker_threshold=1, circuit_breaker_timeout=30, health_check_interval=20
+        )
+        letters = DeadLetterFile(None, Identity("test", "x"))
+        server = LaneServer(Scripted(answer), policy, letters, Status(Counters()), None, clock=lambda: now[0])
+        lane = Lane(ListSource(1), policy, lambda: 1.0, None)
+        assert server.serve(lane, now[0])
+        return server, lane
+
+    def test_what_the_server_asked_for(self) -> None:
+        """No sooner than so long after it asked."""
+        server, lane = self.attempt(ThrottledError("slow down", 40))
+        assert not server.serve(lane, 189.0)
+        assert server.serve(lane, 190.0)
+
+    def test_the_breaker_and_the_retry(self) -> None:
+        """A request that ran into its timeout is not sent again at once."""
+        server, lane = self.attempt(RetryableError("no answer"))
+        assert (160.0, 180.0) == (lane.backoff.due, server.breaker.due())
+        assert not server.serve(lane, 169.0)
+        assert server.destination.calls.count("probe") == 0  # type: ignore[attr-defined]
