@@ -73,6 +73,8 @@ class Generation:
         self._thread: threading.Thread | None = None
         self._retire_lock = threading.Lock()
         self._retired = False
+        #: Whether nothing was left when it retired.
+        self._done = True
         #: Tells the keeper's thread to end.
         self._ended = False
         self._next_sync = 0.0
@@ -153,9 +155,9 @@ class Generation:
 
     def is_delivered(self) -> bool:
         """Whether every destination has everything in this process's own spool."""
-        self.spool.settle()
+        settled = self.spool.settle()
         head = self.spool.published
-        return all(source.cursor >= head for source in self.sources.values())
+        return settled and all(source.cursor >= head for source in self.sources.values())
 
     def flush(self, timeout: float) -> bool:
         """Wait until every destination has what was logged before the call."""
@@ -212,9 +214,9 @@ class Generation:
     def _retire(self) -> bool:
         with self._retire_lock:
             if self._retired:
-                return True
+                return self._done
             self._retired = True
-            done = self.is_delivered()
+            self._done = done = self.is_delivered()
             if not done:
                 self._count_lost("memory", self.keeper.only_in_memory())
             self._losses.tend()

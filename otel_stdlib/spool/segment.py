@@ -15,7 +15,16 @@ import zlib
 from collections.abc import Callable
 from typing import NamedTuple
 
-__all__ = ["Descriptor", "Header", "Segment", "create_file", "create_memory", "parse_header", "segment_name"]
+__all__ = [
+    "Descriptor",
+    "Header",
+    "Segment",
+    "create_file",
+    "create_memory",
+    "delete_file",
+    "parse_header",
+    "segment_name",
+]
 
 _HEADER = struct.Struct("<8sIIII")
 _MAGIC = b"OTELSPL1"
@@ -181,6 +190,17 @@ def create_file(directory_fd: int, number: int, capacity: int, manifest: bytes, 
     segment = Segment(number, capacity, len(header), view, descriptor)
     segment.prepared = prepare
     return segment
+
+
+def delete_file(directory_fd: int, number: int) -> OSError | None:
+    """Delete a segment's file; why that failed. One that is gone already is none."""
+    try:
+        os.unlink(segment_name(number), dir_fd=directory_fd)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return error
+    return None
 
 
 def _allocate(fd: int, capacity: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import struct
 import threading
@@ -15,7 +14,7 @@ from otel_stdlib.facts.errors import SpoolFull
 from otel_stdlib.spool.directory import SpoolDirectory
 from otel_stdlib.spool.frame import MAGIC, MAX_PAYLOAD, PREFIX_SIZE, pack_prefix, pack_tail, seed_of
 from otel_stdlib.spool.options import SpoolOptions
-from otel_stdlib.spool.segment import Segment, create_file, create_memory, segment_name
+from otel_stdlib.spool.segment import Segment, create_file, create_memory, delete_file
 
 __all__ = ["DROPPED", "NO_FLOOR", "SEALED", "Spool"]
 
@@ -68,6 +67,8 @@ class Spool:
         #: The LSN up to which the disk has it, with ``durability: os``.
         self.synced = 0
         self.sealed = False
+        #: Sealed, and every call that had begun before has left.
+        self._quiet = False
         self._lock = threading.RLock()
         self._depth = 0
         self._deferred = 0
@@ -201,10 +202,9 @@ class Spool:
         if self.used_bytes() >= self.cap + _OVERSHOOT * self.options.segment_bytes:
             return None
         made = self._make(self.options.segment_bytes, prepare=prepare)
-        if made is None:
-            if self.directory is not None and self.memory_is_full():
-                return None
-            made = self._make_memory(self.options.segment_bytes)
+        if made is None and self.directory is not None and self.memory_is_full():
+            return None
+        made = made or self._make_memory(self.options.segment_bytes)
         winner = self.chain.setdefault(segment.number, made)
         if winner is not made:
             self.discard(made)
@@ -232,11 +232,7 @@ class Spool:
         """Take a segment out and delete its file."""
         self.segments.pop(segment.number, None)
         if segment.on_disk and self.directory is not None:
-            try:
-                os.unlink(segment_name(segment.number), dir_fd=self.directory.fd)
-            except OSError as error:
-                if error.errno != errno.ENOENT:
-                    self.disk_error = error
+            self.disk_error = delete_file(self.directory.fd, segment.number) or self.disk_error
 
     # -- what readers and the keeper ask --------------------------------------------------
 
@@ -280,15 +276,20 @@ class Spool:
         if self.directory is not None:
             self.directory.abandon()
 
-    def settle(self) -> None:
-        """Publish what a call left that an exception cut short, or a signal handler overtook at its end."""
+    def settle(self) -> bool:
+        """Publish what a call left that was cut short, or overtaken at its end; False while one is still inside."""
         segment = self.segments.get(self._current.number)
+        if (segment is None or self.published >= segment.reserved) and self._quiet is self.sealed:
+            return True
         # Threads that log at full speed may keep the lock from here: their next call publishes.
-        if segment is None or self.published >= segment.reserved or not self._lock.acquire(timeout=0.1):
-            return
-        if not self._depth:  # nobody is inside ``append``: all that was reserved is written
+        if not self._lock.acquire(timeout=1.0 if self.sealed else 0.1):
+            return False
+        quiet = not self._depth  # nobody is inside ``append``: all that was reserved is written
+        if quiet and segment is not None:
             self.published = max(self.published, segment.reserved)
+        self._quiet = quiet and self.sealed
         self._lock.release()
+        return quiet
 
     def segment(self, number: int) -> Segment | None:
         """A segment, None when it is gone."""
