@@ -69,10 +69,16 @@ def _json_record(_: int, record: Mapping[str, Any]) -> bytes:
 
 
 def _json_envelope(resource: Mapping[str, Any], scopes: Mapping[str, Sequence[bytes]]) -> bytes:
-    return b'{"resourceLogs":[{"resource":{"attributes":%b},"scopeLogs":[%b]}]}' % (
-        orjson.dumps(key_values(resource)),
-        b",".join(
-            b'{"scope":%b,"logRecords":[%b]}' % (orjson.dumps({"name": name}), b",".join(records))
-            for name, records in scopes.items()
-        ),
-    )
+    parts = [
+        b'{"resourceLogs":[{"resource":{"attributes":%b},"scopeLogs":[' % orjson.dumps(key_values(resource))
+    ]
+    comma = b""
+    for name, records in scopes.items():
+        parts += (
+            b'%b{"scope":%b,"logRecords":[' % (comma, orjson.dumps({"name": name})),
+            b",".join(records),
+            b"]}",
+        )
+        comma = b","
+    parts.append(b"]}]}")
+    return b"".join(parts)

@@ -18,7 +18,9 @@ _LONG, _LONG_NUMBER = 64, 4
 _LEAST_INT, _MOST_INT = -(1 << 63), 1 << 63
 #: Before the keys that a place, or the package itself, may have too: of two only the later one may be sent.
 _TAKEN = (b"code.", b"thread.", b"log.")
-_QUOTE = b'"'
+_QUOTE, _ZERO = b'"', b"0"[0]
+#: Fewer are sure to be 64 bits.
+_DIGITS = 19
 _loads = orjson.loads
 #: An attribute: its key as the line has it, and what is sent.
 Pair = tuple[bytes, bytes]
@@ -48,6 +50,8 @@ class PairWriter:
         self._form = form
         #: By the members of lines, each without its first quote.
         self.known: dict[bytes, Pair] = {}
+        #: Keys that had whole numbers.
+        self._counting: dict[bytes, None] = {}
 
     def new(self, member: bytes) -> Pair:
         """One attribute, of a member of a line without its first quote.
@@ -59,6 +63,10 @@ class PairWriter:
             ValueError: it is no member, or must be read together with others.
         """
         key, _, value = member.partition(b'":')
+        # Most of what is no member of a line before is a number that counts something.
+        if key in self._counting and value.isdigit() and value[0] != _ZERO and len(value) < _DIGITS:
+            made = key, self._form.number(key, int(value))
+            return keep(self.known, member, made) if len(value) <= _LONG_NUMBER else made
         found = _loads(value)
         if b"\\" in key or key.startswith(_TAKEN):
             raise NotOrdinary
@@ -72,6 +80,7 @@ class PairWriter:
             return keep(self.known, member, made) if len(value) <= _LONG else made
         if kind is int and _LEAST_INT <= found < _MOST_INT:
             made = key, self._form.number(key, found)
+            keep(self._counting, key, None)
             return keep(self.known, member, made) if len(value) <= _LONG_NUMBER else made
         if may_hold_bytes(value):
             raise NotOrdinary

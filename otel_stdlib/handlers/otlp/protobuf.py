@@ -23,6 +23,8 @@ def varint(number: int) -> bytes:
         return _ONE[number]
     if number < 16_384:
         return bytes((number & 127 | 128, number >> 7))
+    if number < 2_097_152:
+        return bytes((number & 127 | 128, number >> 7 & 127 | 128, number >> 14))
     out = bytearray()
     while number > 127:
         out.append(number & 127 | 128)
@@ -31,9 +33,9 @@ def varint(number: int) -> bytes:
     return bytes(out)
 
 
-def _inside(field: Any, content: bytes) -> bytes:
-    """A serialized message as a field of another one; ``field`` is the field's descriptor."""
-    return varint(field.number << 3 | 2) + varint(len(content)) + content
+def _before(field: Any, size: int) -> bytes:
+    """What stands before a serialized message of ``size`` bytes that is a field; ``field`` is its descriptor."""
+    return varint(field.number << 3 | 2) + varint(size)
 
 
 def envelope(resource: Mapping[str, Any], scopes: Mapping[str, Sequence[bytes]]) -> bytes:
@@ -45,12 +47,18 @@ def envelope(resource: Mapping[str, Any], scopes: Mapping[str, Sequence[bytes]])
     head.resource.SetInParent()
     _fill_attributes(head.resource.attributes.add, resource)
     field = ResourceLogs.DESCRIPTOR.fields_by_name["scope_logs"]
-    parts = [head.SerializeToString()]
+    # Everything is copied once, in the end: these are large.
+    parts = [b"", head.SerializeToString()]
     for name, records in scopes.items():
         of_scope = ScopeLogs()
         of_scope.scope.name = name
-        parts.append(_inside(field, of_scope.SerializeToString() + b"".join(records)))
-    return _inside(ExportLogsServiceRequest.DESCRIPTOR.fields_by_name["resource_logs"], b"".join(parts))
+        own = of_scope.SerializeToString()
+        parts += _before(field, len(own) + sum(map(len, records))), own
+        parts += records
+    parts[0] = _before(
+        ExportLogsServiceRequest.DESCRIPTOR.fields_by_name["resource_logs"], sum(map(len, parts))
+    )
+    return b"".join(parts)
 
 
 class RecordWriter:
@@ -70,7 +78,8 @@ class RecordWriter:
         _fill_head(message, record)
         fill_value(message.body, record.get("body"))
         _fill_attributes(message.attributes.add, record.get("attributes", {}))
-        return _inside(self._field, message.SerializeToString())
+        content = message.SerializeToString()
+        return _before(self._field, len(content)) + content
 
     def head(self, record: Mapping[str, Any]) -> bytes:
         """What a record has beside time, body and attributes, as a ``LogRecord`` with nothing else."""

@@ -122,6 +122,7 @@ def test_any_record(records: list[tuple[str, dict[str, Any]]], traced: bool) -> 
         ('","scope":{', {"thread.name": "mine", "n": {"thread.name": "deep"}}),
         ("ends with ", {"a ": "b ", "c": ["d ", "AP8="]}),
         ({"body": "structured", "scope": {"name": "none"}}, {"v": -1}),
+        ("", {"o": 2_097_151, "t": 2_097_152, "u": 10**18, "s": 10**19}),
         ("", {"v": -(2**63), "w": 2**63 - 1, "x": 127, "y": 128, "z": 16_384, "f": -0.0, "g": 1.0, "b": True, "i": 1}),
     ],
 )  # fmt: skip
