@@ -53,10 +53,10 @@ def require_grpc() -> None:
         MissingExtraError: one is not.
     """
     try:
-        there = find_spec("grpc") and find_spec("opentelemetry.proto")
-    except ModuleNotFoundError:  # no package "opentelemetry" at all
-        there = None
-    if there is None:
+        there = all(find_spec(name) for name in ("grpc", "google.rpc", "opentelemetry.proto"))
+    except ModuleNotFoundError:  # no package "google" or "opentelemetry" at all
+        there = False
+    if not there:
         raise MissingExtraError("the OTLP handler with protocol 'grpc'", "otlp-grpc")
 
 
