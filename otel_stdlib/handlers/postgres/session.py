@@ -158,7 +158,7 @@ class Session:
         sql = f"{first}; {copy_sql}; {last}; COMMIT"
         cursor.copy_expert(sql, _Watched(stream, self._watchdog), _COPY_BUFFER)
         if self._connection.get_transaction_status() != _IDLE:
-            raise SqlError(Failure(None, "COMMIT was not answered"), lost=False)
+            raise SqlError(Failure(None, "COMMIT did not end the transaction"), lost=False)
 
     def rollback(self) -> None:
         """End a transaction that failed; a connection that cannot even do that is closed."""
