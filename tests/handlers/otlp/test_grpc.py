@@ -160,9 +160,15 @@ def test_probe(server: Server, target: OTLPDestination) -> None:
     with pytest.raises(RetryableError):
         target.probe()
     assert {"/grpc.health.v1.Health/Check"} == {method for method, _, _ in server.calls}
+
+
+def test_no_server(server: Server) -> None:
+    """Nothing was sent: no record's outcome is unknown."""
     server.stop()
+    target = to(server.url)
     with pytest.raises(RetryableError, match="no connection"):
         target.probe()
     with pytest.raises(RetryableError, match="no connection"):
         target.deliver(make_batch(numbered(1)))
     assert 0 == target.counters.get("unknown")
+    target.close()
