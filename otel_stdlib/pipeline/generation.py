@@ -71,6 +71,9 @@ class Generation:
         self._closing_deadline: float | None = None
         self._closed_at: float | None = None
         self._thread: threading.Thread | None = None
+        #: Held while threads are started; after ``_stopped`` none is.
+        self._start_lock = threading.RLock()
+        self._stopped = False
         self._retire_lock = threading.Lock()
         self._retired = False
         #: Whether nothing was left when it retired.
@@ -80,15 +83,23 @@ class Generation:
         self._next_sync = 0.0
 
     def start(self) -> None:
-        """Start the threads.
+        """Start the threads, unless another thread has stopped it meanwhile.
 
         Raises:
             RuntimeError: the interpreter is ending; then ``drain_here`` does their work.
         """
-        self._thread = threading.Thread(target=self._run, name="otel-stdlib-keeper", daemon=True)
-        self._thread.start()
-        for worker in self._running:
-            worker.start()
+        with self._start_lock:
+            if self._stopped:
+                return
+            self._thread = threading.Thread(target=self._run, name="otel-stdlib-keeper", daemon=True)
+            self._thread.start()
+            for worker in self._running:
+                if not self._stopped:  # by a signal handler, in this very thread
+                    worker.start()
+
+    def _start_no_more(self) -> None:
+        with self._start_lock:
+            self._stopped = True
 
     def _cursors(self) -> Sequence[int]:
         return [source.cursor for source in self.sources.values()]
@@ -171,6 +182,7 @@ class Generation:
 
     def stop(self, deadline: float) -> bool:
         """Deliver until ``deadline``, stop the threads, and delete the spool if nothing is left in it."""
+        self._start_no_more()
         self.spool.seal()
         self.spool.settle()
         # The fallbacks too: what they write at the end is readable until the next process delivers it.
@@ -190,6 +202,7 @@ class Generation:
 
     def drain_here(self, deadline: float) -> bool:
         """The same on the calling thread, when no thread can be started."""
+        self._start_no_more()
         self.spool.seal()
         self.spool.settle()
         for worker in self.workers.values():

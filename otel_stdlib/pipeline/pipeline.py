@@ -69,7 +69,9 @@ class Pipeline:
         self._starting = False
         self._early: list[tuple[bytes, int, int, int]] = []
         self._generation: Generation | None = None
+        #: What was detached and still delivers. Whoever looks at ``_generation`` first misses none.
         self._retiring: list[Generation] = []
+        self._detaching = threading.RLock()
         self._successor: Pipeline | None = None
         exit_hook.prepare()
         self._encode: Callable[[logging.LogRecord], tuple[bytes, int, int] | None] = self._encode_first
@@ -182,6 +184,7 @@ class Pipeline:
         self.counters.after_fork()
         generation, self._generation = self._generation, None
         self._retiring = []
+        self._detaching = threading.RLock()
         self._guard = _NOT_STARTED
         if generation is not None:
             generation.abandon()
@@ -201,7 +204,8 @@ class Pipeline:
             return True
         deadline = time.monotonic() + timeout
         done = True
-        for each in self._and_retiring(self._generation):
+        generation = self._generation
+        for each in [*self._retiring, *([] if generation is None else [generation])]:
             done &= each.flush(max(0.0, deadline - time.monotonic()))
         return done
 
@@ -216,7 +220,6 @@ class Pipeline:
             return
         generation = self._detach()
         if generation is not None:
-            self._retiring.append(generation)
             generation.close_soon(time.monotonic() + max(self.shutdown_timeout, 60.0))
 
     def hand_over(self, successor: Pipeline) -> None:
@@ -229,30 +232,33 @@ class Pipeline:
         """Deliver until the deadline and stop the threads; True when nothing is left."""
         deadline = time.monotonic() + (self.shutdown_timeout if timeout is None else timeout)
         done = True
-        for each in self._and_retiring(self._detach()):
+        self._detach()
+        for each in list(self._retiring):
             done &= each.stop(deadline)
         return done
 
     def _detach(self) -> Generation | None:
         if self._pid != os.getpid():
             self._reset_after_fork()
-        generation, self._generation = self._generation, None
-        self._guard = _NOT_STARTED
+        with self._detaching:
+            generation = self._generation
+            if generation is not None:
+                self._retiring.append(generation)  # first: at no time is it in neither place
+            self._generation = None
+            self._guard = _NOT_STARTED
         return generation
 
-    def _and_retiring(self, generation: Generation | None) -> list[Generation]:
-        """What was closed before and still delivers, and ``generation``."""
-        return [*self._retiring, *([] if generation is None else [generation])]
-
     def _forget_generation(self, generation: Generation) -> None:
-        if generation in self._retiring:
-            self._retiring.remove(generation)
+        with self._detaching:
+            if generation in self._retiring:
+                self._retiring.remove(generation)
 
     def drain_at_exit(self, deadline: float) -> None:
         """The atexit hook's part: deliver until ``deadline`` and say what is left."""
         if self._pid != os.getpid():
             return
-        for each in self._and_retiring(self._detach()):
+        self._detach()
+        for each in list(self._retiring):
             if not each.finish_at_exit(deadline) and (left := each.left_bytes()):
                 say(
                     "exit",

@@ -76,7 +76,7 @@ class Spool:
         self._current = self._first_segment()
         self._closed = self._current
         #: The LSN below which every frame is committed.
-        self.published = self._current.base
+        self.published = self._current.reserved
         self._each: Callable[[Segment], None] | None = (
             self._sync_now if options.durability == "record" else None
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from otel_stdlib.handlers import JSONLFileHandler
 from otel_stdlib.pipeline.generation import Generation
-from tests.support import eventually, whole_lines
+from tests.support import eventually, own_threads, whole_lines
 
 
 @pytest.fixture
@@ -76,3 +77,59 @@ def test_a_stop_that_gave_up_says_so_again(
     generation = generation_of(handler)
     monkeypatch.setattr(generation, "is_delivered", lambda: False)
     assert [generation.stop(0.0) for _ in range(2)] == [False, False]
+
+
+def test_a_stop_in_the_middle_of_a_start_leaves_no_thread(
+    handler: JSONLFileHandler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread's first record makes a generation, another thread stops it before it is started."""
+    gate = Stopped(Generation.start)
+    monkeypatch.setattr(Generation, "start", partialmethod(gate))
+    thread = threading.Thread(target=handler.start)
+    thread.start()
+    assert gate.reached.wait(30)
+    assert handler.stop(30)
+    gate.go.set()
+    thread.join(60)
+    eventually(lambda: own_threads() == [])
+
+
+@pytest.mark.parametrize("end", ["close", "stop"])
+def test_flush_waits_for_what_another_thread_is_closing(
+    handler: JSONLFileHandler, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    """From the first moment of a ``close`` or ``stop`` on: what was logged before is waited for."""
+    go = threading.Event()
+    monkeypatch.setattr(Generation, "flush", lambda generation, timeout: go.is_set())
+    handler.handle(record("waits"))
+    generation = generation_of(handler)
+    name = "close_soon" if end == "close" else "stop"
+    gate = Stopped(getattr(generation, name))
+    monkeypatch.setattr(generation, name, gate)
+    thread = threading.Thread(target=getattr(handler, end))
+    thread.start()
+    assert gate.reached.wait(30)
+    assert handler.flush(0.0) is False
+    go.set()
+    assert handler.flush(0.0) is True
+    gate.go.set()
+    thread.join(60)
+
+
+def test_a_generation_that_is_taken_out_is_in_one_place_at_least(handler: JSONLFileHandler) -> None:
+    """Between the look at what runs and the look at what retires nothing is missed."""
+    handler.handle(record("waits"))
+    pipeline = handler._pipeline
+    generation = generation_of(handler)
+    missing: list[str] = []
+
+    class Guarded(type(pipeline)):  # type: ignore[misc]
+        def __setattr__(self, name: str, value: Any) -> None:
+            super().__setattr__(name, value)
+            if name == "_generation" and generation not in self._retiring:
+                missing.append(name)
+
+    pipeline.__class__ = Guarded
+    handler.close()
+    assert missing == []
+    assert handler.stop(30)
