@@ -44,6 +44,7 @@ class Adopter:
         self._finished: list[tuple[str, str]] = []
         self._unclaimed: dict[str, dict[str, Any]] = {}
         self._next_scan = 0.0
+        self._closed = False
         self.adopted = 0
 
     def tend(self, now: float, is_looking: bool = True) -> None:
@@ -57,6 +58,9 @@ class Adopter:
             return
         self._next_scan = now + _SCAN_EVERY
         for orphan in self._scanner.scan(now):
+            if self._closed:
+                orphan.release()
+                return
             if len(self._serving) >= _AT_ONCE:
                 orphan.release()
                 self._next_scan = now  # more are waiting: go on as soon as one is done
@@ -132,7 +136,8 @@ class Adopter:
 
     def close(self) -> None:
         """Let go of every orphan: the next process goes on from the saved cursors."""
-        for orphan, _ in self._serving.values():
+        self._closed = True
+        for orphan, _ in list(self._serving.values()):  # the keeper's thread may be late, and still at it
             orphan.release()
         self._serving.clear()
 
