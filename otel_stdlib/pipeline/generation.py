@@ -20,7 +20,7 @@ from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.pipeline.adoption import Adopter
 from otel_stdlib.pipeline.report import LossReport
-from otel_stdlib.pipeline.sources import LiveSource
+from otel_stdlib.pipeline.sources import LiveSource, LiveView
 from otel_stdlib.spool.keeper import Evicted, Keeper
 from otel_stdlib.spool.writer import Spool
 
@@ -62,10 +62,9 @@ class Generation:
         }
         for key, worker in workers.items():
             worker.add_source(self.sources[key])
-        for key, fallback in self.fallbacks.items():
+        for fallback in self.fallbacks.values():
             # A view of its own: it is read by another thread, and its cursor is nobody's.
-            rescued = partial(self._count_rescued, workers[key])
-            fallback.add_view(LiveSource(spool, origin, key, rescued))
+            fallback.add_view(LiveView(spool, origin))
         self.keeper = Keeper(spool, self._cursors, partial(self._count_lost, "evicted"), self._claim)
         self._wake = threading.Event()
         self._closing_deadline: float | None = None

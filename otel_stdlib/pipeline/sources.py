@@ -14,7 +14,7 @@ from otel_stdlib.spool.orphan import Orphan
 from otel_stdlib.spool.reader import Reader, Store
 from otel_stdlib.spool.writer import Spool
 
-__all__ = ["LiveSource", "OrphanSource"]
+__all__ = ["LiveSource", "LiveView", "OrphanSource"]
 
 
 class _Source:
@@ -73,6 +73,15 @@ class _Source:
     def close(self) -> None:
         """Release descriptors."""
         self._file = None
+
+
+class LiveView(_Source):
+    """This process's own spool for somebody who reads along: it settles nothing, and holds nothing."""
+
+    live = True
+
+    def __init__(self, spool: Spool, origin: Origin) -> None:
+        super().__init__(origin, spool, spool.seed, lambda: None)
 
 
 class LiveSource(_Source):

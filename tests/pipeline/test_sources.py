@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from otel_stdlib.delivery.contract import Origin
+from otel_stdlib.delivery.contract import Destination, Origin
+from otel_stdlib.delivery.policy import DeliveryPolicy
+from otel_stdlib.facts.errors import RetryableError
+from otel_stdlib.handlers import JSONLFileHandler
+from otel_stdlib.handlers.jsonl import JSONLDestination, JSONLOptions
 from otel_stdlib.pipeline.sources import LiveSource
+from tests.delivery.parts import Scripted
 from tests.spool.helpers import make_spool, put, root_at
+from tests.support import eventually, whole_lines
 
 
 class Rescued(LiveSource):
@@ -61,3 +68,38 @@ def test_a_part_of_what_was_read_is_settled(source: Rescued) -> None:
     assert source.rescued == {9: 2}
     source.save_cursor(source.lsns[6])
     assert source.rescued == {9: 6}
+
+
+class Away(JSONLFileHandler):
+    """Its server is away, and what waits is written to a file."""
+
+    def make_destination(self) -> Destination:
+        """One that cannot be opened."""
+        made = Scripted()
+        made.open_error = RetryableError("away")
+        return made
+
+    @property
+    def policy(self) -> DeliveryPolicy:
+        """Down after one failure."""
+        return DeliveryPolicy(circuit_breaker_threshold=1)
+
+    def make_fallback(self) -> tuple[Destination, float]:
+        """At once."""
+        return JSONLDestination(JSONLOptions(f"{self.options.target}.waiting")), 0.0
+
+
+def test_who_reads_along_holds_nothing(tmp_path: Path) -> None:
+    """A fallback settles nothing in the spool: what it read in a long outage is not kept until it does."""
+    handler = Away(tmp_path / "a.jsonl", spool={"directory": tmp_path / "private" / "spools"})
+    try:
+        for n in range(50):
+            handler.handle(logging.LogRecord("shop", logging.INFO, __file__, n, "waits", None, None))
+        eventually(lambda: len(whole_lines(tmp_path / "a.jsonl.waiting")) == 50)
+        generation = handler._pipeline._generation
+        assert generation is not None
+        [fallback] = generation.fallbacks.values()
+        [lane] = fallback._worker._lanes
+        assert getattr(lane.source._view, "_held", []) == []  # type: ignore[attr-defined]
+    finally:
+        handler.stop(0.0)
