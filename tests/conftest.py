@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from otel_stdlib.facts import diagnostics
 from tests.support import THREAD_PREFIX
@@ -23,6 +24,10 @@ from tests.support import eventually as poll
 
 if importlib.util.find_spec("tests.servers.plugin"):
     pytest_plugins = ["tests.servers.plugin"]
+
+# An example that a busy machine lets wait is no slow example.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 #: Variables that change what is logged or where it goes, by prefix.
 _VARIABLES = ("OTEL_", "XDG_", "KUBERNETES_", "POD_", "CONTAINER_")

@@ -101,7 +101,11 @@ def test_a_running_process_sees_damage(tmp_path: Path) -> None:
     file.close()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(data=st.data())
 def test_any_damage(tmp_path: Path, sample: tuple[bytes, bytes], data: st.DataObject) -> None:
     """Several stretches overwritten, then cut or made longer: no crash, no doubled or lost record."""
