@@ -31,7 +31,7 @@ class TestTimes:
         """A flush sends what lingers."""
         source, destination = ListSource(3), Scripted()
         worker = make(destination, source, policy=DeliveryPolicy(batch_age=60, poll_interval=0.005))
-        assert worker.flush({source: source.head()}, 2)
+        assert worker.flush({source: source.head()}, 30)
 
     def test_records_that_are_enough_do_not_wait_for_a_full_batch(self) -> None:
         """``linger_records`` of them go at once, whatever the age; fewer wait."""
@@ -119,7 +119,7 @@ class TestEnds:
     def test_a_start_after_a_stop_that_gave_up_keeps_delivering(self) -> None:
         """The stop left a thread that hangs in its destination; started again, it goes on."""
         release = threading.Event()
-        destination = Scripted(lambda batch: release.wait(30) and None)  # type: ignore[return-value]
+        destination = Scripted(lambda batch: release.wait(60) and None)  # type: ignore[return-value]
         source = ListSource(3)
         worker = make(destination, source)
         eventually(lambda: destination.batches)
@@ -127,7 +127,7 @@ class TestEnds:
         worker.start()
         release.set()
         source.add(3)
-        assert worker.flush({source: 7}, 2)
+        assert worker.flush({source: 7}, 30)
 
     def test_a_closed_destination_is_opened_again(self) -> None:
         """A stop closes the connection; the next start opens it before the next batch."""
