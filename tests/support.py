@@ -16,7 +16,7 @@ T = TypeVar("T")
 THREAD_PREFIX = "otel-stdlib-"
 
 
-def eventually(predicate: Callable[[], T], timeout: float = 10.0, interval: float = 0.01) -> T:
+def eventually(predicate: Callable[[], T], timeout: float = 30.0, interval: float = 0.01) -> T:
     """Poll until ``predicate`` gives something true and return that.
 
     Raises:

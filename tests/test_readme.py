@@ -128,7 +128,7 @@ def test_logging_yaml_loads_as_it_stands(tmp_path: Path, monkeypatch: pytest.Mon
     (queue,) = logging.getLogger().handlers
     logging.getLogger("app").info("one")
     logging.getLogger("uvicorn.error").warning("two")
-    assert queue.flush(10.0)  # type: ignore[call-arg]
+    assert queue.flush(60)  # type: ignore[call-arg]
     lines = (tmp_path / "logs" / "app.jsonl").read_text(encoding="utf-8").splitlines()
     assert ["one", "two"] == [json.loads(line)["body"] for line in lines]
     queue.stop(10.0)  # type: ignore[attr-defined]

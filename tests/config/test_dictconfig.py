@@ -51,7 +51,7 @@ def test_it_configures_with_variables_put_in(tmp_path: Path) -> None:
     logging.getLogger("shop.x").info("hello %s", "there", extra={"n": 1})
     handler = logging.getLogger().handlers[0]
     assert isinstance(handler, OTelQueueHandler)
-    assert handler.flush(10)
+    assert handler.flush(60)
     line = json.loads((tmp_path / "app.jsonl").read_text())
     assert ("hello there", 1, "shop") == (
         line["body"],

@@ -70,7 +70,7 @@ class Site:
 
     def flush(self) -> None:
         """Wait for the primary."""
-        assert self.worker.flush({self.source: self.source.head()}, 10)
+        assert self.worker.flush({self.source: self.source.head()}, 60)
 
 
 @pytest.fixture

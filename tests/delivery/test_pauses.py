@@ -45,7 +45,7 @@ def test_the_end_sends_again_what_the_server_wants_again() -> None:
     policy = DeliveryPolicy(retry_delay=0.01, max_retry_delay=0.02, poll_interval=0.9)
     worker = make(destination, source, policy=policy)
     source.add(5)
-    assert worker.stop(time.monotonic() + 10)
+    assert worker.stop(time.monotonic() + 30)
     assert sorted(destination.stored) == [1, 2, 3, 4, 5]
 
 

@@ -38,7 +38,7 @@ class TestLoss:
         destination.deliver = lambda b: _deliver(destination, b, answer)  # type: ignore[method-assign]
         source = ListSource(4)
         worker = make(destination, source)
-        assert worker.flush({source: source.head()}, 10)
+        assert worker.flush({source: source.head()}, 60)
         assert sorted(destination.stored) == [1, 2, 3, 4]
 
     def test_an_answer_that_is_none_after_a_rejection_loses_nothing(self) -> None:
@@ -55,7 +55,7 @@ class TestLoss:
         destination.deliver = lambda b: _deliver(destination, b, answer)  # type: ignore[method-assign]
         source = ListSource(2)
         worker = make(destination, source)
-        assert worker.flush({source: source.head()}, 10)
+        assert worker.flush({source: source.head()}, 60)
         assert sorted(destination.stored) == [2]
         assert dead(worker) == ["1"]
 
@@ -147,7 +147,7 @@ class TestBlame:
 
         source, destination = ListSource(1), Broken(answer)
         worker = make(destination, source)
-        assert worker.flush({source: source.head()}, 10)
+        assert worker.flush({source: source.head()}, 60)
         assert dead(worker) == []
         assert sorted(destination.stored) == [1]
 
@@ -173,7 +173,7 @@ class TestBlame:
         monkeypatch.setattr(DeadLetterFile, "write", refuse)
         source, destination = ListSource(5), Scripted(answer)
         worker = make(destination, source)
-        assert worker.flush({source: source.head()}, 10)
+        assert worker.flush({source: source.head()}, 60)
         assert sorted(destination.stored) == [4]
 
     def test_a_spool_that_cannot_be_read_does_not_hold_up_the_next(self) -> None:
@@ -211,7 +211,7 @@ class TestOnce:
 
         destination.answer = answer
         worker = make(destination, source)
-        assert worker.flush({source: source.head()}, 10)
+        assert worker.flush({source: source.head()}, 60)
         assert set(destination.stored.values()) == {1}
         assert worker.snapshot()["duplicates"] == 10
 
@@ -225,7 +225,7 @@ class TestOnce:
 
         source, destination = Damaged(3), Scripted()
         worker = make(destination, source, policy=DeliveryPolicy(batch_age=0.2, poll_interval=0.01))
-        assert worker.flush({source: source.head()}, 10)
+        assert worker.flush({source: source.head()}, 60)
         assert worker.snapshot()["damaged"] == 1
 
 

@@ -91,7 +91,7 @@ class TestTimes:
         taken.append(2)
         eventually(lambda: worker.outage_since() is None or worker.outage_since() != since)
         taken += [1, 3]
-        assert worker.flush({source: source.head()}, 10)
+        assert worker.flush({source: source.head()}, 60)
         assert worker.snapshot()["circuit_breaker"] == "closed"
 
     def test_a_half_open_breaker_probes_at_its_interval(self) -> None:
@@ -133,10 +133,10 @@ class TestEnds:
         """A stop closes the connection; the next start opens it before the next batch."""
         source, destination = ListSource(5), Scripted()
         worker = make(destination, source)
-        assert worker.stop(time.monotonic() + 10)
+        assert worker.stop(time.monotonic() + 30)
         source.add(5)
         worker.start()
-        assert worker.flush({source: source.head()}, 10)
+        assert worker.flush({source: source.head()}, 60)
         calls = [call for call in destination.calls if call in ("open", "close")]
         assert calls == ["open", "close", "open"]
 

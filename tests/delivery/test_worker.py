@@ -22,9 +22,9 @@ def test_everything_in_order_and_once() -> None:
     """A growing source is delivered in order, in batches of at most the limit."""
     source, destination = ListSource(95), Scripted()
     worker = make(destination, source)
-    assert worker.flush({source: source.head()}, 10)
+    assert worker.flush({source: source.head()}, 60)
     source.add(30)
-    assert worker.flush({source: source.head()}, 10)
+    assert worker.flush({source: source.head()}, 60)
     assert destination.order == list(range(1, 126))
     assert max(len(batch.frames) for batch in destination.batches) == 10
     assert source.saved == 126
@@ -46,7 +46,7 @@ def test_only_what_is_to_be_retried_is_sent_again() -> None:
 
     destination = Scripted(answer)
     worker = make(destination, source)
-    assert worker.flush({source: source.head()}, 10)
+    assert worker.flush({source: source.head()}, 60)
     sizes = [[f.lsn for f in batch.frames] for batch in destination.batches]
     assert sizes[0] == list(range(1, 11))
     assert sizes[1] == [3, 7]
@@ -60,7 +60,7 @@ def test_rejected_records_become_dead_letters() -> None:
     destination = Scripted(lambda b: [REJECTED if f.lsn % 5 == 0 else STORED for f in b.frames])
     source = ListSource(20)
     worker = make(destination, source)
-    assert worker.flush({source: source.head()}, 10)
+    assert worker.flush({source: source.head()}, 60)
     assert dead(worker) == ["5", "10", "15", "20"]
     assert len(destination.stored) == 16
     assert worker.snapshot()["rejected"] == 4
@@ -75,7 +75,7 @@ def test_a_permanent_error_is_halved_down_to_the_record_at_fault() -> None:
 
     source, destination = ListSource(1000), Scripted(answer)
     worker = make(destination, source, policy=DeliveryPolicy(batch_records=1000, poll_interval=0.005))
-    assert worker.flush({source: source.head()}, 10)
+    assert worker.flush({source: source.head()}, 60)
     assert dead(worker) == ["637"]
     assert sorted(destination.stored) == [n for n in range(1, 1001) if n != 637]
     assert set(destination.stored.values()) == {1}
@@ -93,7 +93,7 @@ def test_a_retryable_error_sends_the_same_batch_again() -> None:
 
     source, destination = ListSource(4), Scripted(answer)
     worker = make(destination, source)
-    assert worker.flush({source: source.head()}, 10)
+    assert worker.flush({source: source.head()}, 60)
     assert len({id(batch) for batch in destination.batches}) == 1
     assert destination.calls.count("open") == 4
     assert destination.calls.count("position") == 4
@@ -113,7 +113,7 @@ def test_what_the_target_already_has_is_not_sent_again() -> None:
 
     destination.answer = answer
     worker = make(destination, source)
-    assert worker.flush({source: source.head()}, 10)
+    assert worker.flush({source: source.head()}, 60)
     assert destination.order == list(range(1, 11))
     assert worker.snapshot()["duplicates"] == 6
 
@@ -169,7 +169,7 @@ def test_throttling_is_honoured() -> None:
 
     source, destination = ListSource(1), Scripted(answer)
     worker = make(destination, source)
-    assert worker.flush({source: source.head()}, 10)
+    assert worker.flush({source: source.head()}, 60)
     assert times[1] - times[0] >= 0.2
 
 
@@ -183,7 +183,7 @@ def test_the_breaker_opens_and_probes_before_it_closes() -> None:
     assert worker.snapshot()["circuit_breaker"] in ("open", "half_open")
     assert destination.batches == []
     destination.open_error = destination.probe_error = None
-    assert worker.flush({source: source.head()}, 10)
+    assert worker.flush({source: source.head()}, 60)
     assert worker.snapshot()["circuit_breaker"] == "closed"
     assert "refused" in worker.snapshot()["last_error"]
 
@@ -204,7 +204,7 @@ def test_a_health_check_ends_an_outage_before_the_breaker_s_time() -> None:
     worker = make(destination, source, policy=policy)
     eventually(lambda: destination.calls.count("probe") >= 2)
     destination.open_error = destination.probe_error = None
-    assert worker.flush({source: source.head()}, 10)
+    assert worker.flush({source: source.head()}, 60)
 
 
 def test_a_hostile_destination_does_not_end_the_thread() -> None:
@@ -216,7 +216,7 @@ def test_a_hostile_destination_does_not_end_the_thread() -> None:
 
     source, destination = ListSource(6), Scripted(answer)
     worker = make(destination, source)
-    assert worker.flush({source: source.head()}, 20)
+    assert worker.flush({source: source.head()}, 60)
     assert dead(worker) == ["3"]
     assert sorted(destination.stored) == [1, 2, 4, 5, 6]
 
@@ -233,7 +233,7 @@ def test_a_wrong_number_of_outcomes_is_an_error_not_a_loss() -> None:
 
     source, destination = ListSource(5), Scripted(answer)
     worker = make(destination, source)
-    assert worker.flush({source: source.head()}, 10)
+    assert worker.flush({source: source.head()}, 60)
     assert sorted(destination.stored) == [1, 2, 3, 4, 5]
 
 
@@ -254,7 +254,7 @@ def test_a_dead_letter_that_cannot_be_written_keeps_the_record(monkeypatch: pyte
     eventually(lambda: "No space" in (worker.snapshot()["last_error"] or ""))
     assert source.saved == 1
     full.clear()
-    assert worker.flush({source: source.head()}, 10)
+    assert worker.flush({source: source.head()}, 60)
     assert dead(worker) == ["1", "2", "3"]
 
 
@@ -262,7 +262,7 @@ def test_frames_that_are_not_wanted_are_settled() -> None:
     """A level test settles what it leaves out."""
     source, destination = ListSource(10), Scripted()
     worker = make(destination, source, accept=lambda f: f.lsn % 2 == 0)
-    assert worker.flush({source: source.head()}, 10)
+    assert worker.flush({source: source.head()}, 60)
     assert destination.order == [2, 4, 6, 8, 10]
 
 
@@ -280,7 +280,7 @@ def test_live_records_come_before_a_backlog() -> None:
     live.add(1)
     begun = len(destination.batches)
     gate.set()
-    assert worker.flush({live: 2, old: old.head()}, 10)
+    assert worker.flush({live: 2, old: old.head()}, 60)
     position = next(n for n, b in enumerate(destination.batches) if b.origin == live.origin)
     assert position - begun <= 1
     eventually(lambda: done)

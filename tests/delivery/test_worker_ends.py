@@ -24,7 +24,7 @@ class TestEnds:
         """What was there before the stop is delivered."""
         source, destination = ListSource(500), Scripted()
         worker = make(destination, source)
-        assert worker.stop(time.monotonic() + 10)
+        assert worker.stop(time.monotonic() + 30)
         assert len(destination.order) == 500
         assert destination.calls[-1] == "close"
         assert own_threads() == []
@@ -33,11 +33,11 @@ class TestEnds:
         """Both are allowed."""
         source, destination = ListSource(5), Scripted()
         worker = make(destination, source)
-        assert worker.stop(time.monotonic() + 10)
-        assert worker.stop(time.monotonic() + 10)
+        assert worker.stop(time.monotonic() + 30)
+        assert worker.stop(time.monotonic() + 30)
         source.add(5)
         worker.start()
-        assert worker.flush({source: source.head()}, 10)
+        assert worker.flush({source: source.head()}, 60)
         assert len(destination.order) == 10
 
     def test_stop_does_not_hang_with_its_destination(self) -> None:

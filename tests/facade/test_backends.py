@@ -113,7 +113,7 @@ def run(backend: Any, *messages: str, **config: Any) -> None:
     with configure_logger(strict=True, backends=[{"backend_type": "mine", "config": config}]) as logger:
         for message in messages:
             log_info(message, n=1)
-        assert logger.flush(10)
+        assert logger.flush(60)
 
 
 def test_a_registered_back_end() -> None:

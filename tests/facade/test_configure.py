@@ -85,12 +85,12 @@ class TestLife:
         logger = configure_logger()
         assert logger.flush()
         log_info("a")
-        assert logger.flush(10)
+        assert logger.flush(60)
         assert ["a"] == bodies(records())
 
         async def main() -> None:
             await alog_info("b")
-            assert await logger.aflush(10)
+            assert await logger.aflush(60)
             assert ["a", "b"] == bodies(records())
             assert await logger.aclose()
 
@@ -154,7 +154,7 @@ class TestHealth:
         """Per back end and as a whole; it can be sent as JSON."""
         logger = configure_logger(enable_console=True)
         log_info("a")
-        assert logger.flush(10)
+        assert logger.flush(60)
         health = json.loads(json.dumps(logger.get_health_status()))
         assert ("healthy", False, []) == (
             health["status"],

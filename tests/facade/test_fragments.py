@@ -218,7 +218,7 @@ def test_back_ends(number: str, kind: str, config: Callable[[str], str]) -> None
     backend = yaml.safe_load(config(fragment(number)).replace("        sslmode", "  sslmode"))
     with configure_logger(backends=[backend], strict=True) as logger:
         log_info("a")
-        assert logger.flush(30)
+        assert logger.flush(60)
         assert 1 == logger.get_health_status()["backends"][kind]["sent"]
 
 
@@ -239,7 +239,7 @@ register_backend("kept", Kept)
 configure_logger(backends=[{{"backend_type": "kept",
     "config": {{"bootstrap_servers": "{kafka_broker.bootstrap}"}}}}])
 log_info("to Kafka")
-assert logger.flush(30)
+assert logger.flush(60)
 assert made[0].flush(30) == 0
 """
     try:

@@ -103,7 +103,7 @@ def test_what_a_back_end_counts_itself(elasticsearch_server: Elasticsearch, name
     ) as logger:
         log_info("fits", n=1)
         log_info("does not", n="many")
-        assert logger.flush(20)
+        assert logger.flush(60)
         found = logger.get_health_status()["backends"]["elasticsearch"]
     assert (2, 1) == (found["sent"], found["counts"]["failure_store"])
     assert found["counts"]["requests"] >= 1
@@ -123,7 +123,7 @@ def test_a_server_that_answers_and_takes_nothing(
     logger = configure_logger(backends=[backend(f"http://127.0.0.1:{door.port}", index_pattern=name)])
     for n in range(50):
         log_info("waits", n=n)
-    eventually(lambda: len(waiting(tmp_path / "waiting.jsonl")) == 50, 20)
+    eventually(lambda: len(waiting(tmp_path / "waiting.jsonl")) == 50, 60)
     health = logger.get_health_status()
     found = health["backends"]["elasticsearch"]
     assert (True, 0, {}) == (health["circuit_breaker_open"], found["sent"], found["dropped"])
@@ -131,7 +131,7 @@ def test_a_server_that_answers_and_takes_nothing(
     assert found["counts"]["alarms"] > 0
     assert "403" in found["last_error"]
     assert 200 == elasticsearch_server.request("PUT", block, {"index.blocks.write": False}).status
-    assert logger.flush(20)
+    assert logger.flush(60)
     health = logger.get_health_status()
     logger.close()
     stored = sorted(hit["_id"] for hit in elasticsearch_server.hits(name))

@@ -76,7 +76,7 @@ print(" ".join(dead))
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
         dead = run(tmp_path, writer).stdout.split()
-        eventually(lambda: spools(tmp_path) == [], 30)
+        eventually(lambda: spools(tmp_path) == [], 60)
         (tmp_path / "enough").touch()
         ends = [process.communicate(timeout=60) for process in scanners]
     finally:

@@ -29,7 +29,7 @@ ballast = fill(OUT) if WHEN == "from the start" else None
 configure()
 for i in range(500): say(f"first-{i}")
 if ballast is None:
-    assert queue_handler().flush(30)
+    assert queue_handler().flush(60)
     ballast = fill(OUT)
 for i in range(2000): say(f"second-{i} " + "x" * 200)
 wait(failing)
@@ -50,7 +50,7 @@ report()
             + """
 configure()
 say("first")
-assert queue_handler().flush(30)
+assert queue_handler().flush(60)
 limit(1 << 16)
 for i in range(800): say_later(f"limited-{i} " + "x" * 200)
 wait(failing)
@@ -76,7 +76,7 @@ if WHEN == "from the start":
 configure()
 for i in range(100): say(f"first-{i}")
 if WHEN == "under way":
-    assert queue_handler().flush(30)
+    assert queue_handler().flush(60)
     os.chmod(OUT, 0)
 for i in range(500): say(f"second-{i}")
 wait(failing)
@@ -95,10 +95,10 @@ report()
             + """
 configure()
 for i in range(100): say(f"deleted-{i}")
-assert queue_handler().flush(30)
+assert queue_handler().flush(60)
 shutil.rmtree(OUT)
 for i in range(500): say(f"kept-{i}")
-assert queue_handler().flush(30)
+assert queue_handler().flush(60)
 """,
         )
         assert bodies(tmp_path) == Counter(f"kept-{i}" for i in range(500))
@@ -126,7 +126,7 @@ for turn in range(6):
         os.close(os.open(text, os.O_WRONLY | os.O_CREAT, 0o600))
 stop.set()
 for t in threads: t.join()
-assert queue_handler().flush(30)
+assert queue_handler().flush(60)
 """,
         )
         conserve(tmp_path)

@@ -143,7 +143,7 @@ def test_flush_waits_for_delivery(tmp_path: Path) -> None:
         """
 configure()
 for i in range(2000): say(f"r-{i}")
-assert queue_handler().flush(20) is True
+assert queue_handler().flush(60) is True
 text = open(os.path.join(FOLDER, "out", "app.jsonl")).read()
 assert text.count('"body":"r-') == 2000
 assert queue_handler().flush() is True

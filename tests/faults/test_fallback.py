@@ -116,12 +116,12 @@ def test_an_outage_of_elasticsearch(
     logger = log_to(handler)
     for n in range(50):
         logger.info("before %d", n)
-    assert handler.flush(20)
+    assert handler.flush(60)
     assert not path.exists()
     door.stop()
     for n in range(200):
         logger.info("during %d", n)
-    eventually(lambda: len(uids(path)) == 200, 20)
+    eventually(lambda: len(uids(path)) == 200, 60)
 
     def fallback() -> dict[str, Any]:
         [report] = handler.health()["destinations"].values()
@@ -131,9 +131,9 @@ def test_an_outage_of_elasticsearch(
     eventually(lambda: fallback()["sent"] == 200)  # counted a moment after the lines are there
     assert fallback()["active"]
     door.start()
-    assert handler.flush(20)
+    assert handler.flush(60)
     logger.info("after")
-    assert handler.flush(20)
+    assert handler.flush(60)
     stored = sorted(hit["_id"] for hit in elasticsearch_server.hits(name))
     waited = uids(path)
     assert len(stored) == len(set(stored)) == 251
@@ -151,7 +151,7 @@ def test_a_process_killed_during_the_outage(
     env = environment(tmp_path, OPTIONS=json.dumps(options(door, name, path)))
     with subprocess.Popen([sys.executable, "-c", PROGRAM, "300"], env=env) as process:
         try:
-            eventually(lambda: len(uids(path)) == 300, 30)
+            eventually(lambda: len(uids(path)) == 300, 60)
         finally:
             process.send_signal(signal.SIGKILL)
     door.start()
@@ -174,13 +174,13 @@ def test_an_outage_of_postgres(
     )
     logger = log_to(handler)
     logger.info("before")
-    assert handler.flush(20)
+    assert handler.flush(60)
     door.stop()
     for n in range(50):
         logger.info("during %d", n)
-    eventually(lambda: len(uids(path)) == 50, 20)
+    eventually(lambda: len(uids(path)) == 50, 60)
     door.start()
-    assert handler.flush(20)
+    assert handler.flush(60)
     stored = postgres_uids(postgres_database)
     assert len(stored) == 51
     assert set(stored.values()) == {1}
@@ -204,7 +204,7 @@ def test_a_file_that_is_written_already_is_refused(
     assert "fallback" not in second[1]
     assert (first[0], second[0]) == ("elasticsearch", "elasticsearch-2")
     assert "is written already" in capsys.readouterr().err
-    eventually(lambda: len(uids(tmp_path / "waiting.jsonl")) == 1, 20)
+    eventually(lambda: len(uids(tmp_path / "waiting.jsonl")) == 1, 60)
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def total(handler):
 def finish(handler, offered):
     # Let the destination go on, wait for what is left, and report.
     gate.set()
-    assert handler.flush(30) is True
+    assert handler.flush(60) is True
     lost = dropped(handler)
     report = {"offered": offered, "got": got, "lost": lost}
     with open(os.path.join(FOLDER, "report.json"), "w") as file:
@@ -213,7 +213,7 @@ while "shed" not in dropped(handler):
     time.sleep(0.0005)
     assert time.monotonic() < deadline
 gate.set()
-assert handler.flush(30) is True
+assert handler.flush(60) is True
 # The keeper lowers the floor with its next round.
 while True:
     before = total(handler)

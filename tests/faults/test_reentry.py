@@ -76,7 +76,7 @@ while cuts < 200 and time.monotonic() < deadline:
 signal.setitimer(signal.ITIMER_REAL, 0)
 assert cuts >= 200, cuts
 for n in range(500): say(f"after-{n}")
-assert queue_handler().flush(20) is True
+assert queue_handler().flush(60) is True
 """,
     )
     settle(tmp_path)

@@ -135,7 +135,7 @@ def test_gunicorn_with_preload(tmp_path: Path, worker: str) -> None:
             start_new_session=True,
         )
         try:
-            eventually(lambda: get(port, "/up") or server.poll() is not None, 30)
+            eventually(lambda: get(port, "/up") or server.poll() is not None, 60)
             answered = set()
             requests = 0
             deadline = time.monotonic() + 30

@@ -48,7 +48,7 @@ def test_flush_after_close(tmp_path: Path, is_queue: bool) -> None:
     for number in range(1000):
         handler.handle(_record(f"r-{number}"))
     handler.close()
-    assert handler.flush(30)
+    assert handler.flush(60)
     assert 1000 == len((tmp_path / "a.jsonl").read_bytes().splitlines())
 
 

@@ -55,7 +55,7 @@ class Stopped:
 def test_a_log_call_that_a_stop_overtakes_is_not_lost(handler: JSONLFileHandler, tmp_path: Path) -> None:
     """It had found its segment when the spool was sealed: what it then writes there is still delivered."""
     handler.handle(record("first"))
-    assert handler.flush(30)
+    assert handler.flush(60)
     spool = generation_of(handler).spool
     segment = spool.current()
     segment.reserve = still = Stopped(segment.reserve)

@@ -10,6 +10,6 @@ from hypothesis import strategies as st
 
 @settings(max_examples=1)
 @given(st.booleans())
-def test_a_machine_that_stalls_fails_no_example(_: bool) -> None:
+def test_a_machine_that_stalls_fails_no_example(chosen: bool) -> None:
     """An example has no deadline of its own: the whole test has one."""
     time.sleep(0.3)

@@ -44,7 +44,7 @@ def logger() -> Iterator[logging.Logger]:
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
         if isinstance(handler, OTelQueueHandler):
-            assert handler.stop(10)
+            assert handler.stop(30)
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -83,7 +83,7 @@ class TestStdlibRules:
         handler = Mine(handlers=[keep])
         logger.addHandler(handler)
         logger.info("x")
-        assert handler.flush(10)
+        assert handler.flush(60)
         assert seen == ["prepare", "enqueue"]
         assert [r.getMessage() for r in keep.records] == ["x"]
 
@@ -107,7 +107,7 @@ class TestStdlibRules:
         logger.debug("below")
         logger.info("no")
         logger.info("yes")
-        assert handler.flush(10)
+        assert handler.flush(60)
         assert [r.getMessage() for r in keep.records] == ["yes"]
 
     @pytest.mark.parametrize("respect", [True, False])
@@ -118,7 +118,7 @@ class TestStdlibRules:
         logger.addHandler(handler)
         logger.info("low")
         logger.error("high")
-        assert handler.flush(10)
+        assert handler.flush(60)
         assert [r.getMessage() for r in keep.records] == (["high"] if respect else ["low", "high"])
 
     def test_get_is_an_error(self) -> None:
@@ -186,7 +186,7 @@ class TestBehindIt:
             raise ValueError("because")
         except ValueError:
             logger.exception("it failed: %s", 5, extra={"user": "ann"})
-        assert handler.flush(10)
+        assert handler.flush(60)
         text = stream.getvalue()
         assert text.startswith("tests.queue ERROR test_handler.py ann it failed: 5\nTraceback")
         assert "ValueError: because" in text
@@ -203,7 +203,7 @@ class TestBehindIt:
         logger.addHandler(handler)
         for n in range(100):
             logger.info("%d", n)
-        assert handler.flush(10)
+        assert handler.flush(60)
         assert [r.getMessage() for r in keep.records] == [str(n) for n in range(100)]
 
     def test_two_files_each_get_everything(self, logger: logging.Logger, tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ class TestBehindIt:
         logger.addHandler(handler)
         for n in range(500):
             logger.info("%d", n)
-        assert handler.flush(20)
+        assert handler.flush(60)
         a, b = lines(tmp_path / "a.jsonl"), lines(tmp_path / "b.jsonl")
         assert [r["body"] for r in a] == [str(n) for n in range(500)]
         assert [r["attributes"]["log.record.uid"] for r in a] == [
@@ -242,7 +242,7 @@ class TestDictConfig:
         logger.info("hello")
         [handler] = logger.handlers
         assert isinstance(handler, OTelQueueHandler)
-        assert handler.flush(10)
+        assert handler.flush(60)
         assert [r["body"] for r in lines(tmp_path / "a.jsonl")] == ["hello"]
         assert own_threads() != []
 
@@ -283,7 +283,7 @@ class TestDictConfig:
         logger.info("hello")
         [handler] = logger.handlers
         assert isinstance(handler, OTelQueueHandler)
-        assert handler.flush(10)
+        assert handler.flush(60)
         assert [r["body"] for r in lines(tmp_path / "a.jsonl")] == ["hello"]
         if sys.version_info[:2] == (3, 12):
             assert handler.health()["lost_options"] == ["shutdown_timeout"]

@@ -139,7 +139,7 @@ def test_item_503_is_retried_alone(elasticsearch_server: Elasticsearch, index: s
     assert outcomes[1].reason.startswith("503 unavailable_shards_exception")
     source = ListSource(frames)
     with working(target, source, dead=tmp_path / "dead.jsonl") as worker:
-        eventually(lambda: worker.snapshot()["retried"] >= 5, 30)
+        eventually(lambda: worker.snapshot()["retried"] >= 5, 60)
         enough = {"index.write.wait_for_active_shards": "1"}
         assert elasticsearch_server.request("PUT", f"/{lacking}/_settings", enough).status == 200
         eventually(lambda: source.cursor >= source.head(), 60)

@@ -45,7 +45,7 @@ def test_server_killed_and_restarted_again_and_again(
     with working(target, source, dead=tmp_path / "dead.jsonl"):
         for round_ in range(10):
             done = source.cursor
-            eventually(lambda done=done: source.cursor > done, 30, 0.001)
+            eventually(lambda done=done: source.cursor > done, 60, 0.001)
             node.kill()
             source.add(numbered(400 * (round_ + 1), 400))
             node.start()
@@ -92,7 +92,7 @@ def test_network_faults(
         eventually(lambda: worker.snapshot()["last_error"])
         assert "127.0.0.1" in worker.snapshot()["last_error"] or "bulk" in worker.snapshot()["last_error"]
         door.start()
-        eventually(lambda: settled(source), 20)
+        eventually(lambda: settled(source), 60)
     assert source.uids() == stored_ids(elasticsearch_server, index)
 
 
@@ -157,7 +157,7 @@ def test_damaged_bytes_among_a_thousand(
     with working(
         destination(elasticsearch_server.url, index_pattern=index), source, dead=tmp_path / "dead.jsonl"
     ) as worker:
-        eventually(lambda: settled(source), 30)
+        eventually(lambda: settled(source), 60)
         assert worker.snapshot()["rejected"] == 1
     uids = source.uids()
     assert uids[:700] + uids[701:] == stored_ids(elasticsearch_server, index)

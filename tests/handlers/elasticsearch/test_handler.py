@@ -73,7 +73,7 @@ def test_through_dictconfig(elasticsearch_server: Elasticsearch, index: str, que
     for number in range(100):
         logging.getLogger("shop").info("order %d", number, extra={"order": number})
     try:
-        assert handler.flush(20)
+        assert handler.flush(60)
         hits = elasticsearch_server.hits(f"{index}-*")
         assert [f"order {number}" for number in range(100)] == sorted(
             (hit["_source"]["body"] for hit in hits), key=lambda body: int(body.split()[1])
@@ -85,7 +85,7 @@ def test_through_dictconfig(elasticsearch_server: Elasticsearch, index: str, que
         assert source["@timestamp"] == source["timestamp"]
         assert "service.name" in source["resource"]
     finally:
-        assert handler.stop(10)
+        assert handler.stop(30)
 
 
 def test_configured_and_never_used_does_nothing(index: str) -> None:
@@ -136,8 +136,8 @@ def test_log_calls_do_not_wait_for_a_dead_server(
     assert not handler.flush(0.2)
     eventually(lambda: "no answer from http://127.0.0.1" in str(handler.health()))
     door.pass_through()
-    assert handler.flush(20)
-    assert handler.stop(10)
+    assert handler.flush(60)
+    assert handler.stop(30)
     assert sorted(f"record {number}" for number in range(500)) == bodies(elasticsearch_server, index)
 
 
@@ -163,7 +163,7 @@ def test_feedback_stays_out_during_an_outage(
     eventually(lambda: any(record.name.startswith("elastic_transport") for record in seen))
     door.start()
     try:
-        assert handler.flush(20)
+        assert handler.flush(60)
         assert 100 == elasticsearch_server.count(index)
         names = {
             record.threadName for record in seen if record.name.startswith(("elastic_transport", "urllib3"))
@@ -171,7 +171,7 @@ def test_feedback_stays_out_during_an_outage(
         assert names
         assert all(str(name).startswith("otel-stdlib-") for name in names)
     finally:
-        assert handler.stop(10)
+        assert handler.stop(30)
 
 
 def test_event_time_decides_the_index(elasticsearch_server: Elasticsearch, index: str) -> None:
@@ -183,9 +183,9 @@ def test_event_time_decides_the_index(elasticsearch_server: Elasticsearch, index
         record.created = created
         handler.handle(record)
     try:
-        assert handler.flush(20)
+        assert handler.flush(60)
     finally:
-        assert handler.stop(10)
+        assert handler.stop(30)
     found = sorted(hit["_index"] for hit in elasticsearch_server.hits(f"{index}-*"))
     assert [f"{index}-2025.12.31", f"{index}-2026.01.01"] == found
 
@@ -221,7 +221,7 @@ def test_application_killed_in_the_middle(
                 process.kill()
                 return
             expected = len(accepted.read_bytes().splitlines())
-            eventually(lambda: stored() >= expected, 30, 0.1)
+            eventually(lambda: stored() >= expected, 60, 0.1)
             process.stdin.close()
             assert 0 == process.wait(30)
 
@@ -261,10 +261,10 @@ def test_runs_beside_an_event_loop(elasticsearch_server: Elasticsearch, index: s
 
     assert 1 == asyncio.run(main())
     try:
-        assert handler.flush(20)
+        assert handler.flush(60)
         assert 20 <= elasticsearch_server.count(index)
     finally:
-        assert handler.stop(10)
+        assert handler.stop(30)
 
 
 def test_the_example_is_a_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

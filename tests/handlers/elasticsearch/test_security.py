@@ -65,7 +65,7 @@ def test_wrong_password_then_right(
         assert source.cursor == 0
         change = {"password": "hunter2-new"}
         assert elasticsearch_secure.request("PUT", f"/_security/user/{index}/_password", change).status == 200
-        eventually(lambda: source.cursor >= source.head(), 20)
+        eventually(lambda: source.cursor >= source.head(), 60)
         assert worker.snapshot()["rejected"] == 0
     said = [line for line in capsys.readouterr().err.splitlines() if "401" in line]
     assert 1 <= len(said) <= 2
@@ -141,7 +141,7 @@ def test_expired_certificate_then_a_new_one(
         node.expired_certificate = False
         node.stop()
         node.start()
-        eventually(lambda: source.cursor >= source.head(), 20)
+        eventually(lambda: source.cursor >= source.head(), 60)
     assert source.uids() == stored_ids(node, index)
 
 

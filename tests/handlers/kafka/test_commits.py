@@ -50,7 +50,7 @@ def test_the_spool_is_read_again_from_the_brokers_cursor(
     source = ListSource(make_frames(1_000))
     target = destination(kafka_broker.bootstrap, topic, transactional=True, batch_records=100)
     with working(target, source, dead=tmp_path / "dead"):
-        eventually(lambda: settled(source), 30)
+        eventually(lambda: settled(source), 60)
     group = cursor_name(target.identity, source.origin)
     other = Consumer({"bootstrap.servers": kafka_broker.bootstrap, "group.id": group})
     other.commit(offsets=[TopicPartition(topic, 0, 700_000)], asynchronous=False)
@@ -58,7 +58,7 @@ def test_the_spool_is_read_again_from_the_brokers_cursor(
     source.add([make_frame(1_000, n=1_000)])
     target = destination(kafka_broker.bootstrap, topic, transactional=True, batch_records=100)
     with working(target, source, dead=tmp_path / "dead"):
-        eventually(lambda: source.cursor > 1_000_000, 30)
+        eventually(lambda: source.cursor > 1_000_000, 60)
     uids = source.uids()
     again = dict.fromkeys(uids[700:1_000], 2)
     assert stored_uids(kafka_broker, topic) == dict.fromkeys(uids, 1) | again

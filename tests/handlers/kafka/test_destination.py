@@ -26,7 +26,7 @@ def test_every_record_is_there_once(
     source = ListSource(make_frames(1_000))
     target = destination(kafka_broker.bootstrap, topic, transactional=transactional, batch_records=300)
     with working(target, source, dead=tmp_path / "dead"):
-        eventually(lambda: settled(source), 30)
+        eventually(lambda: settled(source), 60)
     found = kafka_broker.messages(topic)
     assert source.uids() == [header(message, "log.record.uid") for message in found]
     assert list(range(1_000)) == [
@@ -44,7 +44,7 @@ def test_tenants_have_topics_of_their_own(
     source = ListSource([make_frame(n, tenant=f"t {n % 2}") for n in range(10)])
     target = destination(kafka_broker.bootstrap, prefix + ".{tenant}", transactional=transactional)
     with working(target, source, dead=tmp_path / "dead"):
-        eventually(lambda: settled(source), 30)
+        eventually(lambda: settled(source), 60)
     counts = [
         sum(stored_uids(kafka_broker, target.options.naming.name(source.frames[n], {})).values())
         for n in (0, 1)
@@ -64,7 +64,7 @@ def test_a_record_too_large_for_the_client(
         kafka_broker.bootstrap, topic, transactional=transactional, client={"message.max.bytes": 10_000}
     )
     with working(target, source, dead=tmp_path / "dead") as worker:
-        eventually(lambda: settled(source), 30)
+        eventually(lambda: settled(source), 60)
         assert worker.snapshot()["rejected"] == 1
     uids = source.uids()
     assert stored_uids(kafka_broker, topic) == dict.fromkeys([*uids[:50], *uids[51:]], 1)
@@ -100,7 +100,7 @@ def test_an_unknown_topic_waits(kafka_node: object, transactional: bool, tmp_pat
     source = ListSource(make_frames(20))
     target = destination(node.bootstrap, "missing", transactional=transactional)
     with working(target, source, dead=tmp_path / "dead") as worker:
-        eventually(lambda: "missing" in str(worker.snapshot()["last_error"]), 20)
+        eventually(lambda: "missing" in str(worker.snapshot()["last_error"]), 60)
         assert source.cursor == 0
         node.create_topic("missing")
         eventually(lambda: settled(source), 40)
@@ -137,12 +137,12 @@ def test_a_late_report_is_waited_for_and_not_sent_again(kafka_broker: KafkaBroke
     target.open()
     batch = make_batch(make_frames(50))
     kafka_broker.pause()
-    eventually(lambda: _silent(target), 20)
+    eventually(lambda: _silent(target), 60)
     for _ in range(2):
         with pytest.raises(RetryableError, match="no delivery report"):
             target.deliver(batch)
     kafka_broker.resume()
-    eventually(lambda: _delivered(target, batch), 20)
+    eventually(lambda: _delivered(target, batch), 60)
     target.close()
     assert set(stored_uids(kafka_broker, topic).values()) == {1}
     assert len(stored_uids(kafka_broker, topic)) == 50
@@ -187,7 +187,7 @@ def test_an_unreadable_record_is_found_by_halving(
     source = ListSource(frames)
     target = destination(kafka_broker.bootstrap, topic + ".{tenant}", transactional=transactional)
     with working(target, source, dead=tmp_path / "dead") as worker:
-        eventually(lambda: settled(source), 30)
+        eventually(lambda: settled(source), 60)
         assert worker.snapshot()["rejected"] == 1
     uids = source.uids()
     assert stored_uids(kafka_broker, topic + ".t") == dict.fromkeys([*uids[:3], *uids[4:]], 1)
@@ -214,7 +214,7 @@ def test_the_cursor_is_read_back_and_deleted(kafka_broker: KafkaBroker, topic: s
         first.forget(batch.origin)
         return first.position(batch.origin) is None
 
-    eventually(is_forgotten, 30)
+    eventually(is_forgotten, 60)
     first.close()
     second.close()
     assert set(stored_uids(kafka_broker, topic).values()) == {1}

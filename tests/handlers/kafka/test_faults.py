@@ -37,11 +37,11 @@ logging.config.dictConfig(json.loads(sys.argv[1]))
 log = logging.getLogger("app")
 handler = logging.getLogger().handlers[0]
 log.info("parent")
-assert handler.flush(30)
+assert handler.flush(60)
 child = os.fork()
 log.info("child" if child == 0 else "parent again")
-assert handler.flush(30)
-assert handler.stop(10)
+assert handler.flush(60)
+assert handler.stop(30)
 if child:
     _, status = os.waitpid(child, 0)
     sys.exit(os.waitstatus_to_exitcode(status))
@@ -113,7 +113,7 @@ def test_application_killed_in_the_middle(
                 process.stdin.write("3000\n")
                 process.stdin.flush()
                 eventually(lambda b=before: accepted.exists() and accepted.stat().st_size > b + 1_000)
-                eventually(lambda stored=stored: sum(stored_uids(kafka_broker, topic).values()) > stored, 30)
+                eventually(lambda stored=stored: sum(stored_uids(kafka_broker, topic).values()) > stored, 60)
                 process.kill()
                 continue
             wanted = set(accepted.read_text().split())

@@ -49,13 +49,13 @@ def test_the_breaker_opens_and_the_fallback_is_readable(
     fallback = {"filename": str(file), "after": 0.2}
     with handling(kafka_broker.proxied_bootstrap, topic, tmp_path, fallback=fallback) as (handler, logger):
         logger.info("before")
-        assert handler.flush(30)
+        assert handler.flush(60)
         kafka_broker.proxy.stop()
         try:
             for number in range(50):
                 logger.info("waiting %d", number)
-            eventually(lambda: report(handler)["circuit_breaker"] != "closed", 30)
-            eventually(lambda: len(whole_lines(file)) == 50, 30)
+            eventually(lambda: report(handler)["circuit_breaker"] != "closed", 60)
+            eventually(lambda: len(whole_lines(file)) == 50, 60)
             lines = [json.loads(line) for line in whole_lines(file)]
             assert [line["body"] for line in lines] == [f"waiting {number}" for number in range(50)]
         finally:
@@ -78,10 +78,10 @@ def test_the_clients_own_logs_do_not_come_back(kafka_broker: KafkaBroker, topic:
         root.setLevel(logging.DEBUG)
         try:
             logger.info("one")
-            assert handler.flush(30)
+            assert handler.flush(60)
             kafka_broker.proxy.stop()
             logger.info("two")
-            eventually(lambda: report(handler)["failing"], 30)
+            eventually(lambda: report(handler)["failing"], 60)
             kafka_broker.proxy.start()
             assert handler.flush(60)
         finally:
@@ -104,5 +104,5 @@ def test_nothing_runs_on_an_event_loop(kafka_broker: KafkaBroker, topic: str, tm
 
     with handling(kafka_broker.bootstrap, topic, tmp_path) as (handler, logger):
         assert asyncio.run(application(logger)) == (set(), 1)
-        assert handler.flush(30)
+        assert handler.flush(60)
     assert sum(stored_uids(kafka_broker, topic).values()) == 200

@@ -52,7 +52,7 @@ def queue(folder: Path, *handlers: logging.Handler) -> Iterator[logging.Logger]:
     logger.addHandler(made)
     try:
         yield logger
-        assert made.flush(20), made.health()
+        assert made.flush(60), made.health()
     finally:
         made.stop(10)
 
@@ -144,7 +144,7 @@ def test_lines_of_the_file_are_read_by_the_collector(otel_collector: OtelCollect
     record = json.loads(written.splitlines()[0])["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0]
     (uid,) = (a["value"]["stringValue"] for a in record["attributes"] if a["key"] == "log.record.uid")
     prefix = uid.partition("-")[0]
-    eventually(lambda: len(otel_collector.arrived_from_lines(prefix)) >= 6, 20)
+    eventually(lambda: len(otel_collector.arrived_from_lines(prefix)) >= 6, 60)
     from_lines = [line_of(item) for item in otel_collector.arrived_from_lines(prefix)]
     assert 6 == len(from_lines)
     assert (BYTES["raw"], BODY) == (from_lines[0]["attributes"]["raw"], from_lines[2]["body"])
@@ -162,7 +162,7 @@ def test_loggers_are_scopes_of_one_resource(otel_collector: OtelCollector, tmp_p
     for number in range(6):
         record = logging.LogRecord(f"shop.{number % 2}", 20, __file__, 1, f"{number}", (), None)
         handler.handle(record)
-    assert handler.flush(20)
+    assert handler.flush(60)
     handler.stop(10)
     with otel_collector.network_out.open("rb") as file:
         file.seek(before)

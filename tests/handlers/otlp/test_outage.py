@@ -33,13 +33,13 @@ def test_the_breaker_opens_and_the_fallback_is_readable(
     logger.addHandler(handler)
     try:
         logger.info("before")
-        assert handler.flush(30)
+        assert handler.flush(60)
         door.stop()
         for number in range(50):
             logger.info("waiting %d", number)
         (name,) = handler.health()["destinations"]
-        eventually(lambda: handler.health()["destinations"][name]["circuit_breaker"] != "closed", 30)
-        eventually(lambda: len(whole_lines(file)) == 50, 30)
+        eventually(lambda: handler.health()["destinations"][name]["circuit_breaker"] != "closed", 60)
+        eventually(lambda: len(whole_lines(file)) == 50, 60)
         lines = [json.loads(line) for line in whole_lines(file)]
         assert [line["body"] for line in lines] == [f"waiting {number}" for number in range(50)]
         door.start()
@@ -48,6 +48,6 @@ def test_the_breaker_opens_and_the_fallback_is_readable(
     finally:
         handler.stop(10)
     wanted = {line["attributes"]["log.record.uid"] for line in lines}
-    eventually(lambda: wanted <= {uid for _, uid in arrived(otel_collector, "waiting ")}, 30, 0.1)
+    eventually(lambda: wanted <= {uid for _, uid in arrived(otel_collector, "waiting ")}, 60, 0.1)
     counts = Counter(uid for _, uid in arrived(otel_collector, "waiting "))
     assert {counts[uid] for uid in wanted} == {1}

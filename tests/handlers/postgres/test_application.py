@@ -126,7 +126,7 @@ def test_an_application_killed_in_the_middle_of_delivery(
     for _ in range(3):
         before = len(stored(postgres_database))
         process = application.start(500, "wait")
-        eventually(lambda before=before: len(stored(postgres_database)) > before, 30)
+        eventually(lambda before=before: len(stored(postgres_database)) > before, 60)
         between.swallow_answers()
         process.kill()
         application.take(process.communicate()[0])
@@ -187,7 +187,7 @@ def test_the_example_works(postgres_database: Database, tmp_path: Path) -> None:
     logging.getLogger("shop").info("order placed", extra={"customer": "c-7"})
     (queue,) = logging.getLogger().handlers
     assert isinstance(queue, OTelQueueHandler)
-    assert queue.stop(20)
+    assert queue.stop(30)
     assert [("order placed", "c-7")] == postgres_database.execute("SELECT body, customer FROM otel_logs")
     assert [("order placed",)] == postgres_database.execute("SELECT body FROM otel_logs_trace")
 
@@ -209,8 +209,8 @@ def test_a_handler_delivers_in_this_process(postgres_database: Database) -> None
     logger.addHandler(handler)
     for number in range(100):
         logger.info("order %d", number, extra={"number": number})
-    assert handler.flush(20)
+    assert handler.flush(60)
     assert Counter(range(100)) == stored(postgres_database)
     logger.removeHandler(handler)
-    assert handler.stop(10)
+    assert handler.stop(30)
     handler.close()

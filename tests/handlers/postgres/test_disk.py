@@ -66,7 +66,7 @@ def test_a_full_disk_is_waited_for(
     target = make(max_retries=2)
     target.name = f"postgres {postgres_database.name}"  # what is said once is said once for each name
     worker = run(target, source)
-    eventually(lambda: source.saved == source.head(), 20)
+    eventually(lambda: source.saved == source.head(), 60)
     ballast = small_tablespace / "ballast"
     with ballast.open("wb", buffering=0) as file:
         try:
@@ -75,9 +75,9 @@ def test_a_full_disk_is_waited_for(
         except OSError:
             pass  # full
     source.extend(frame(n, text="x" * 1_000) for n in range(101, 1_001))
-    eventually(lambda: "53100" in str(worker.snapshot()["last_error"]), 20)
+    eventually(lambda: "53100" in str(worker.snapshot()["last_error"]), 60)
     before = worker.snapshot()["retried"]
-    eventually(lambda: worker.snapshot()["retried"] >= before + 3_000, 20)
+    eventually(lambda: worker.snapshot()["retried"] >= before + 3_000, 60)
     assert 100 == len(uids(postgres_database))
     ballast.unlink()
     delivered(worker, source)

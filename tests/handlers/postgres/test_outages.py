@@ -50,15 +50,15 @@ def test_a_read_only_server_is_said_once(
     """Many failed tries, one line that says what is wrong; then delivery resumes."""
     source = ListSource([frame(1)])
     worker = run(named(make, postgres_database), source)
-    eventually(lambda: source.saved == source.head(), 20)
+    eventually(lambda: source.saved == source.head(), 60)
     switch = f"ALTER DATABASE {postgres_database.name} SET default_transaction_read_only = "
     end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'otel_stdlib'"
     elsewhere = postgres_server.database()
     elsewhere.execute(f"{switch} on; {end}")
     source.extend(frame(n) for n in range(2, 102))
-    eventually(lambda: "25006" in str(worker.snapshot()["last_error"]), 20)
+    eventually(lambda: "25006" in str(worker.snapshot()["last_error"]), 60)
     before = worker.snapshot()["retried"]
-    eventually(lambda: worker.snapshot()["retried"] >= before + 500, 20)
+    eventually(lambda: worker.snapshot()["retried"] >= before + 500, 60)
     elsewhere.execute(f"{switch} off; {end}")
     delivered(worker, source)
     assert expected(source) == uids(postgres_database)
@@ -79,12 +79,12 @@ def test_a_right_that_is_revoked_is_said_once(
         postgres_database.execute(f"{tables}; GRANT USAGE ON SEQUENCE otel_logs_id_seq TO {role}")
         source = ListSource([frame(1)])
         worker = run(named(make, postgres_database, user=role, password="w"), source)
-        eventually(lambda: source.saved == source.head(), 20)
+        eventually(lambda: source.saved == source.head(), 60)
         postgres_database.execute(f"REVOKE INSERT ON otel_logs FROM {role}")
         source.extend(frame(n) for n in range(2, 102))
-        eventually(lambda: "42501" in str(worker.snapshot()["last_error"]), 20)
+        eventually(lambda: "42501" in str(worker.snapshot()["last_error"]), 60)
         before = worker.snapshot()["retried"]
-        eventually(lambda: worker.snapshot()["retried"] >= before + 500, 20)
+        eventually(lambda: worker.snapshot()["retried"] >= before + 500, 60)
         postgres_database.execute(f"GRANT INSERT ON otel_logs TO {role}")
         delivered(worker, source)
         assert expected(source) == uids(postgres_database)
@@ -107,13 +107,13 @@ def test_a_dropped_table_is_said_once(
     make().open()
     source = ListSource([frame(1)])
     worker = run(named(make, postgres_database, create_table=create_table), source)
-    eventually(lambda: source.saved == source.head(), 20)
+    eventually(lambda: source.saved == source.head(), 60)
     postgres_database.execute("ALTER TABLE otel_logs RENAME TO away")
     source.extend(frame(n) for n in range(2, 102))
     if not create_table:
-        eventually(lambda: "'create_table' is off" in str(worker.snapshot()["last_error"]), 20)
+        eventually(lambda: "'create_table' is off" in str(worker.snapshot()["last_error"]), 60)
         tried = worker.snapshot()["last_error_time"]
-        eventually(lambda: worker.snapshot()["last_error_time"] > tried + 1, 20)
+        eventually(lambda: worker.snapshot()["last_error_time"] > tried + 1, 60)
         postgres_database.execute("ALTER TABLE away RENAME TO otel_logs")
     delivered(worker, source)
     first = ListSource(source.frames[:1])
@@ -144,10 +144,10 @@ def test_a_missing_partition_is_waited_for(
     target._now_ns = lambda: ns(utc(2030, 5, 11, 8))
     letters = DeadLetterFile(None, target.identity)
     worker = run(target, source, letters=letters)
-    eventually(lambda: worker.snapshot()["failing"], 20)
-    eventually(lambda: len(uids(postgres_database)) == 1, 20)
+    eventually(lambda: worker.snapshot()["failing"], 60)
+    eventually(lambda: len(uids(postgres_database)) == 1, 60)
     tried = worker.snapshot()["last_error_time"]
-    eventually(lambda: worker.snapshot()["last_error_time"] > tried + 1, 20)
+    eventually(lambda: worker.snapshot()["last_error_time"] > tried + 1, 60)
     assert "make the partition for 2030-05-11 07:00:00" in worker.snapshot()["last_error"]
     assert 0 == source.saved
     postgres_database.execute(part.format(11, 12))
@@ -193,13 +193,13 @@ def test_the_breaker_opens_in_an_outage_and_closes_after_it(
         return handler.health()["destinations"]["postgres"]["circuit_breaker"]
 
     logger.info("before")
-    assert handler.flush(20)
+    assert handler.flush(60)
     assert "closed" == breaker()
     between.refuse()
     between.cut()
     for number in range(50):
         logger.info("during %d", number)
-    eventually(lambda: breaker() == "open", 20)
+    eventually(lambda: breaker() == "open", 60)
     # Every way back leads through a health check: the timeout is far away.
     between.deaf()
     between.listen()
@@ -210,7 +210,7 @@ def test_the_breaker_opens_in_an_outage_and_closes_after_it(
     assert 1 == len(uids(postgres_database))
     between.pass_through()
     between.cut()
-    assert handler.flush(20)
+    assert handler.flush(60)
     assert "closed" == breaker()
     found = uids(postgres_database)
     assert (51, {1}) == (len(found), set(found.values()))
@@ -233,12 +233,12 @@ def test_a_half_open_breaker_opens_again(log: Log, proxy: Proxies, postgres_data
     def state() -> Any:
         return handler.health()["destinations"]["postgres"]
 
-    eventually(lambda: state()["circuit_breaker"] == "open", 20)
+    eventually(lambda: state()["circuit_breaker"] == "open", 60)
     for _ in range(3):
         tried = state()["last_error_time"]
-        eventually(lambda tried=tried: state()["last_error_time"] > tried, 20)
-        eventually(lambda: state()["circuit_breaker"] == "open", 20)
+        eventually(lambda tried=tried: state()["last_error_time"] > tried, 60)
+        eventually(lambda: state()["circuit_breaker"] == "open", 60)
     between.listen()
-    assert handler.flush(20)
+    assert handler.flush(60)
     assert "closed" == state()["circuit_breaker"]
     assert 1 == len(uids(postgres_database))

@@ -37,7 +37,7 @@ def test_a_batch_that_takes_too_long_is_sent_in_parts(
     slow_down(postgres_database, 0.004)
     source = ListSource([frame(n) for n in range(1, 401)])
     worker = run(make(statement_timeout=0.4), source)
-    eventually(lambda: "57014" in str(worker.snapshot()), 20)
+    eventually(lambda: "57014" in str(worker.snapshot()), 60)
     delivered(worker, source)
     assert expected(source) == uids(postgres_database)
 
@@ -84,13 +84,13 @@ def test_a_table_lock_only_delays(make: Make, run: Run, postgres_database: Datab
     source = ListSource([frame(n) for n in range(1, 501)])
     target = make(statement_timeout=0.4)
     worker = run(target, source)
-    eventually(lambda: source.saved == source.head(), 20)
+    eventually(lambda: source.saved == source.head(), 60)
     blocker = postgres_database.connect()
     try:
         with blocker.cursor() as cursor:
             cursor.execute("BEGIN; LOCK TABLE otel_logs IN ACCESS EXCLUSIVE MODE")
             source.extend(frame(n) for n in range(501, 1_001))
-            eventually(lambda: worker.snapshot()["retried"] >= 1_000, 20)
+            eventually(lambda: worker.snapshot()["retried"] >= 1_000, 60)
             assert "57014" in str(worker.snapshot())
             cursor.execute("COMMIT")
     finally:
@@ -104,7 +104,7 @@ def test_a_table_lock_of_thirty_seconds(make: Make, run: Run, postgres_database:
     """The time that a careless migration takes, with records coming all the while."""
     source = ListSource([frame(1)])
     worker = run(make(statement_timeout=10), source)
-    eventually(lambda: source.saved == source.head(), 20)
+    eventually(lambda: source.saved == source.head(), 60)
     locked = threading.Event()
 
     def migrate() -> None:
@@ -119,7 +119,7 @@ def test_a_table_lock_of_thirty_seconds(make: Make, run: Run, postgres_database:
     assert locked.wait(20)
     held = source.saved
     with load(source, pause=0.02):
-        eventually(lambda: worker.snapshot()["retried"], 30)
+        eventually(lambda: worker.snapshot()["retried"], 60)
         assert held == source.saved
         thread.join(40)
     delivered(worker, source, timeout=60)
