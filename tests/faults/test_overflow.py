@@ -31,6 +31,11 @@ def attach(**spool):
     logging.getLogger().addHandler(handler)
     logging.getLogger().setLevel("DEBUG")
     return handler
+def keep_pace(handler):
+    # A keeper that the machine holds up must not find the burst's allowance used up: that is another loss.
+    spool = handler.pipeline._generation.spool
+    while spool.used_bytes() > spool.cap:
+        time.sleep(0.001)
 def dropped(handler):
     return handler.health()["dropped"]
 def total(handler):
@@ -97,7 +102,7 @@ offered = 0
 deadline = time.monotonic() + 30
 while sum(dropped(handler).get("evicted", {}).values()) < 300:
     (log.warning if offered % 3 else log.info)("r-%d %s", offered, PAD); offered += 1
-    time.sleep(0.0005)
+    keep_pace(handler)
     assert time.monotonic() < deadline, handler.health()
 finish(handler, offered)
 """,
@@ -174,7 +179,7 @@ def test_block_gives_up_after_its_timeout(tmp_path: Path) -> None:
 handler = attach(overflow="block", block_timeout=0.1)
 offered = 0
 deadline = time.monotonic() + 60
-while sum(dropped(handler).get("block_timeout", {}).values()) < 5:
+while len(dropped(handler).get("block_timeout", {})) < 2 or total(handler) < 5:
     (log.error if offered % 2 else log.info)("r-%d %s", offered, PAD); offered += 1
     assert time.monotonic() < deadline, handler.health()
 finish(handler, offered)
