@@ -54,9 +54,9 @@ spool_options = {"durability": "os", "sync_interval": INTERVAL, "segment_bytes":
 logging.getLogger().addHandler(otel_stdlib.OTelQueueHandler(handlers=[Stopped()], spool=spool_options))
 logging.getLogger().setLevel("INFO")
 accepted = []
-end = time.monotonic() + 2
+start = time.monotonic()
 i = 0
-while time.monotonic() < end:
+while time.monotonic() < start + 2 or accepted[-1][1] >> 32 < 5:
     say(f"r-{i} " + "x" * 300)
     accepted.append((time.monotonic(), spool().published))
     i += 1
@@ -66,7 +66,9 @@ deadline = time.monotonic() + 20
 while spool().synced < last:
     time.sleep(0.01)
     assert time.monotonic() < deadline
-assert len({lsn >> 32 for _, lsn in accepted}) > 3, "the records span segments"
+segments = len({lsn >> 32 for _, lsn in accepted})
+assert segments > 3, "the records span segments"
+rounds = (time.monotonic() - start) / INTERVAL + 1
 late = []
 for at, lsn in accepted:
     # The first sync of its segment that began when it was published.
@@ -74,8 +76,8 @@ for at, lsn in accepted:
     assert covered is not None, (at, lsn)
     late.append(covered - at)
 # A generous tolerance: the machine may be busy. A missing sync would be seconds, or none at all.
-assert max(late) < INTERVAL + 5, max(late)
-assert len(syncs) < 400, "syncs are by interval, not by record"
+assert max(late) < INTERVAL + 20, max(late)
+assert len(syncs) <= rounds + segments + 1, "syncs are by interval, not by record"
 gate.set()
 """,
     )
