@@ -45,6 +45,7 @@ def config(**spool):
                 "()": "otel_stdlib.OTelQueueHandler",
                 "handlers": ["file"],
                 "spool": {"segment_bytes": 1 << 20, "max_bytes": 1 << 28, **spool},
+                "shutdown_timeout": 60.0,  # the default is too short for a machine that stalls
             },
         },
         "root": {"level": "INFO", "handlers": ["queue"]},
