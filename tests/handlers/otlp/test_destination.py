@@ -176,7 +176,7 @@ def test_nobody_there_and_no_answer() -> None:
     """Both are tried again; only what was sent counts as unknown."""
     with gateway() as server:
         url = server.url
-        target = destination(url, timeout=0.2)
+        target = destination(url, timeout=20)
         server.answers.append(Answer(200, b"<html>", {"content-type": "text/html"}))
         with pytest.raises(RetryableError, match="web page"):
             target.deliver(make_batch(numbered(1)))
