@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from tests.servers.ports import free_port
 from tests.support import eventually, whole_lines
 from tests.tree import ROOT
 
@@ -130,10 +131,10 @@ def serving(folder: Path, port: int, *command: str, **more: str) -> Iterator[sub
         text=True,
     )
     try:
-        eventually(lambda: _answers(port) or server.poll() is not None, timeout=30, interval=0.05)
+        eventually(lambda: _answers(port) or server.poll() is not None, timeout=60, interval=0.05)
         yield server
         server.send_signal(signal.SIGTERM)
-        _, err = server.communicate(timeout=30)
+        _, err = server.communicate(timeout=60)
         assert "Traceback" not in err, err
     finally:
         if server.poll() is None:
@@ -154,13 +155,6 @@ def get(port: int, path: str) -> Any:
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=HEADERS)
     with urllib.request.urlopen(request, timeout=20) as response:
         return json.loads(response.read())
-
-
-def free_port() -> int:
-    """A port that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.mark.skipif(
@@ -212,7 +206,7 @@ def test_flask_under_gunicorn_with_preload(folder: Path) -> None:
             return len(seen) >= 30 and len(set(seen)) == 2
 
         # gunicorn ended while it still makes a worker forgets to end that one.
-        eventually(both, timeout=30, interval=0.0)
+        eventually(both, timeout=60, interval=0.0)
     found = [record for record in records(folder) if record["body"] == "price of 100.0 asked"]
     assert sorted(seen) == sorted(record["attributes"]["worker"] for record in found)
     assert {TRACE} == {record["trace_id"] for record in found}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.harness import PREAMBLE, accepted, conserve, environment, records, settle, spools
+from tests.servers.ports import free_port
 from tests.support import eventually
 
 pytestmark = pytest.mark.fault
@@ -72,14 +72,6 @@ def needs(package: str) -> pytest.MarkDecorator:
     )
 
 
-def free_port() -> int:
-    """A port of the loopback interface that nobody has at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def get(port: int, path: str) -> str | None:
     """The answer to one request, None while nobody answers."""
     try:
@@ -94,7 +86,7 @@ def stop(server: subprocess.Popen[bytes]) -> None:
     if server.poll() is None:
         server.terminate()
         try:
-            server.wait(30)
+            server.wait(60)
         except subprocess.TimeoutExpired:
             os.killpg(server.pid, signal.SIGKILL)
             server.wait()
@@ -138,7 +130,7 @@ def test_gunicorn_with_preload(tmp_path: Path, worker: str) -> None:
             eventually(lambda: get(port, "/up") or server.poll() is not None, 60)
             answered = set()
             requests = 0
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 60
             while requests < 100 or len(answered) < 2:
                 pid = get(port, f"/r{requests}")
                 assert pid is not None, (tmp_path / "server.log").read_text()
