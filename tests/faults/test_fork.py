@@ -90,12 +90,16 @@ import ctypes
 configure()
 for i in range(20): say(f"parent-{i}")
 # A thread of the parent's that asks for the GIL at the fork is not in the child, which would wait
-# for it for ever: CPython's own rule. None asks within a long switch interval.
+# for it for ever: CPython's own rule. Meanwhile they are all in a long wait, and none asks.
+fork = ctypes.PyDLL(None).fork
+wait = threading.Event.wait
+threading.Event.wait = lambda event, timeout=None: wait(event, 5.0)
 interval = sys.getswitchinterval()
 sys.setswitchinterval(1000)
-time.sleep(0.02)
-pid = ctypes.PyDLL(None).fork()
+time.sleep(0.5)
+pid = fork()
 sys.setswitchinterval(interval)
+threading.Event.wait = wait
 if pid == 0:
     for i in range(200): say(f"child-{i}")
     queue_handler().flush(20)
@@ -214,16 +218,20 @@ def test_subprocess_with_open_descriptors(tmp_path: Path) -> None:
 import subprocess
 configure()
 for i in range(10): say(f"record-{i}")
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], close_fds=False)
-open(os.path.join(FOLDER, "pid"), "w").write(str(child.pid))
+quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}  # or its end would be waited for
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], close_fds=False, **quiet)
+with open(os.path.join(FOLDER, "pid"), "w") as file:
+    file.write(str(child.pid))
 os.kill(os.getpid(), signal.SIGKILL)
 """,
         check=False,
     )
     import os
     import signal
+    import sys
 
     try:
         check(tmp_path, 10)
+        assert Path(f"/proc/{(tmp_path / 'pid').read_text()}").exists() or sys.platform != "linux"
     finally:
         os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
