@@ -78,7 +78,7 @@ def test_application_killed_in_the_middle(
     """SIGKILL while delivering, three times: nothing that was logged is missing, and what came twice has its uid."""
     door = proxy(otel_collector.host, otel_collector.http_port)
     door.slow(delay=0.01)
-    given = json.dumps(config(f"http://127.0.0.1:{door.port}", queue=queue, batch_records=50))
+    given = json.dumps(config(f"http://127.0.0.1:{door.port}", queue=queue, batch_records=50, max_workers=1))
     accepted, run = tmp_path / "accepted", f"killed-{queue}-{tmp_path.name}"
     accepted.touch()
 
@@ -93,7 +93,7 @@ def test_application_killed_in_the_middle(
                 wanted = set(accepted.read_text().splitlines())
                 eventually(lambda: wanted <= {body for body, _ in arrived(otel_collector, run)}, 60, 0.1)
                 process.stdin.close()
-                assert 0 == process.wait(30)
+                assert 0 == process.wait(60)
                 return
             process.stdin.write(f"{records}\n")
             process.stdin.flush()
@@ -116,7 +116,7 @@ def test_application_killed_in_the_middle(
 def test_collector_killed_and_restarted_under_load(otel_collector_node: Callable[..., OtelCollector]) -> None:
     """Every record is there after two kills; only requests without an answer came twice."""
     node = otel_collector_node()
-    logging.config.dictConfig(config(node.endpoint, batch_records=100, timeout=5))
+    logging.config.dictConfig(config(node.endpoint, batch_records=100, max_workers=1, timeout=5))
     handler = root_handler()
     log = logging.getLogger("app")
     logged = threading.Event()
