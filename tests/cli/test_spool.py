@@ -92,7 +92,7 @@ class TestLs:
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
             assert "in use, 1 records" in command(tmp_path, "ls").stdout
-            process.communicate("go", timeout=30)
+            process.communicate("go", timeout=90)
         assert process.returncode == 0
         conserve(tmp_path)
         assert spools(tmp_path) == []
@@ -214,7 +214,7 @@ class TestDrain:
             config = config_file(tmp_path, tmp_path / "out" / "app.jsonl")
             assert command(tmp_path, "drain", "--config", config).returncode == 0
             assert [is_spool_id(name) for name in spools(tmp_path)] == [True]
-            process.communicate("go", timeout=30)
+            process.communicate("go", timeout=90)
         assert process.returncode == 0
         conserve(tmp_path)
 

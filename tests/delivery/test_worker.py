@@ -273,7 +273,7 @@ def test_live_records_come_before_a_backlog() -> None:
     destination = Scripted()
     done: list[object] = []
     gate = threading.Event()
-    destination.answer = lambda batch: gate.wait(10) and None  # type: ignore[return-value]
+    destination.answer = lambda batch: gate.wait(60) and None  # type: ignore[return-value]
     worker = make(destination, live)
     worker.add_source(old, on_done=done.append)
     eventually(lambda: destination.batches)

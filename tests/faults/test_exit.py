@@ -110,7 +110,7 @@ logging.getLogger().addHandler(handler)
 logging.getLogger().setLevel("INFO")
 for i in range(10): say(f"r-{i}")
 """,
-        timeout=30,
+        timeout=60,
     )
     assert "wait in the spool" in done.stderr
     assert len(spools(tmp_path)) == 1
@@ -132,7 +132,7 @@ logging.getLogger().addHandler(handler)
 logging.getLogger().setLevel("INFO")
 for i in range(10): say(f"r-{i}")
 """,
-        timeout=30,
+        timeout=60,
     )
     assert "10 records were only in memory when delivery ended, and are lost (10 INFO)" in done.stderr
     assert "wait in the spool" not in done.stderr

@@ -24,7 +24,7 @@ def test_results_and_errors_in_order() -> None:
 
 def test_jobs_run_at_the_same_time_on_named_daemons() -> None:
     """As many jobs as workers meet; their threads are known to logging and are gone afterwards."""
-    barrier = threading.Barrier(3, timeout=10)
+    barrier = threading.Barrier(3, timeout=60)
     seen: list[threading.Thread] = []
 
     def job() -> None:

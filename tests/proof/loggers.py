@@ -72,7 +72,7 @@ def _own_recover(folder: Path) -> None:
     logging.config.dictConfig(_own_config(folder, 0))
     (handler,) = (h for h in logging.getLogger().handlers if hasattr(h, "pipeline"))
     handler.start()  # type: ignore[attr-defined]
-    deadline = time.monotonic() + 20.0
+    deadline = time.monotonic() + 40.0
     while _spools(folder / "spool") > 1 and time.monotonic() < deadline:
         time.sleep(0.01)
     handler.stop(10.0)  # type: ignore[attr-defined]

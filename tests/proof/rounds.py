@@ -98,7 +98,7 @@ def _write_and_kill(
     os.close(write_end)
     acks = bytearray()
     # The clock of the kill starts when the first record is accepted, so that a slow start is no empty round.
-    _read_until(read_end, acks, time.monotonic() + 10.0, enough=1)
+    _read_until(read_end, acks, time.monotonic() + 60.0, enough=1)
     _read_until(read_end, acks, time.monotonic() + plan.kill_after)
     random.Random(seed + 1).shuffle(groups)
     for group in groups:
@@ -109,7 +109,7 @@ def _write_and_kill(
             os.kill(group, signal.SIGKILL)
     for group in groups:
         os.waitpid(group, 0)
-    _read_until(read_end, acks, time.monotonic() + 10.0)
+    _read_until(read_end, acks, time.monotonic() + 60.0)
     os.close(read_end)
     whole = len(acks) - len(acks) % ACK.size
     accepted = set(ACK.iter_unpack(bytes(acks[:whole])))

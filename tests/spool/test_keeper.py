@@ -112,7 +112,7 @@ def test_shed_refuses_low_levels_near_the_cap_and_takes_high_ones(tmp_path: Path
 
 def test_block_waits_for_room_and_loses_nothing(tmp_path: Path) -> None:
     """With ``block`` a full spool holds the log call until a segment is delivered."""
-    options = SpoolOptions(segment_bytes=64 << 10, max_bytes=1 << 19, overflow="block", block_timeout=30)
+    options = SpoolOptions(segment_bytes=64 << 10, max_bytes=1 << 19, overflow="block", block_timeout=60)
     kept = Kept(root_at(tmp_path), options)
     while kept.spool.floor == NO_FLOOR:
         put(kept.spool, 50)
@@ -124,7 +124,7 @@ def test_block_waits_for_room_and_loses_nothing(tmp_path: Path) -> None:
     assert thread.is_alive()
     kept.cursor = kept.spool.head()
     kept.keeper.tend(1.0)
-    thread.join(10)
+    thread.join(60)
     assert done
     assert done[0] != [DROPPED]
     assert not kept.evicted

@@ -80,7 +80,7 @@ def test_requests_are_in_flight_together(
     names = sorted(t.name for t in threading.enumerate() if t.name.startswith("otel-stdlib-elasticsearch"))
     assert ["otel-stdlib-elasticsearch-1", "otel-stdlib-elasticsearch-2"] == names
     door.pass_through()
-    thread.join(20)
+    thread.join(60)
     assert [None] == results
     assert 6 == target.counters.get("requests")
     assert 60 == len(stored_ids(elasticsearch_server, index))

@@ -223,7 +223,7 @@ def test_application_killed_in_the_middle(
             expected = len(accepted.read_bytes().splitlines())
             eventually(lambda: stored() >= expected, 60, 0.1)
             process.stdin.close()
-            assert 0 == process.wait(30)
+            assert 0 == process.wait(60)
 
     def stored() -> int:
         pattern = f"{index}-*"

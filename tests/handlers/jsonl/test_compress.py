@@ -121,15 +121,15 @@ def test_closing_stops_a_compression(target: Path) -> None:
     class Slow(Compressor):
         def _pack(self, fd: int, out: int) -> bool:
             began.set()
-            go_on.wait(10)
+            go_on.wait(60)
             return super()._pack(fd, out)
 
     slow = Slow(JSONLOptions(target, backup_count=99), Counters())
     slow.wake()
-    assert began.wait(10)
+    assert began.wait(60)
     slow._stop.set()
     go_on.set()
-    slow.close(10)
+    slow.close(60)
     assert [] == [path for path in target.parent.iterdir() if "gz" in path.name]
     slow.wake()  # after the end nothing starts any more
     assert slow._thread is None

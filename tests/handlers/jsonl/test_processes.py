@@ -141,7 +141,7 @@ with file._file.hold():
     )
     assert child.stdout is not None
     grandchild = int(child.stdout.readline())
-    child.wait(30)
+    child.wait(60)
     try:
         file = destination(tmp_path / "app.jsonl")
         assert file.deliver(batch(0, 2)) is None

@@ -119,7 +119,7 @@ def test_application_killed_in_the_middle(
             wanted = set(accepted.read_text().split())
             eventually(lambda wanted=wanted: wanted <= set(numbers(kafka_broker, topic)), 40, 0.2)
             process.stdin.close()
-            assert process.wait(30) == 0
+            assert process.wait(60) == 0
     doubled = sum(count - 1 for count in stored_uids(kafka_broker, topic).values())
     print(f"doubled: {doubled}")
     assert doubled == 0 if transactional else doubled <= 4 * 50

@@ -92,7 +92,7 @@ def test_killed_bridges_lose_and_double_nothing_in_elasticsearch(
         assert process.stderr.readline().startswith(f"reading {wide} in the group ")
         eventually(lambda: count(elasticsearch_server, wide) >= len(wanted), 60, 0.1)
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     assert sorted(hit["_id"] for hit in elasticsearch_server.hits(wide)) == sorted(wanted)
 
 

@@ -264,7 +264,7 @@ def test_requests_are_in_flight_together(server: Gateway, proxy: Callable[[str, 
     thread.start()
     door.wait_for(lambda traffic: traffic.open == 3)
     door.pass_through()
-    thread.join(20)
+    thread.join(60)
     assert [None] == results
     assert 6 == target.counters.get("requests")
     assert Counter(map(str, range(60))) == server.taken()
