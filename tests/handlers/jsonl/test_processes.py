@@ -21,6 +21,7 @@ options = dict(max_bytes=60_000, backup_count=400, compress=sys.argv[2] == "gzip
 
 def write(number, first, last):
     file = destination(target, **options)
+    file._file._lock.timeout = 60  # a delivery thread would try again; one holder may stand still for long
     size = random.Random(number).randint(1, 40)
     while first < last:
         file.deliver(batch(first, min(size, last - first), number))
