@@ -17,7 +17,7 @@ from otel_stdlib.facade.assembly import Assembly, Complaint, assemble, complaint
 from otel_stdlib.facade.health import closed_status, health_status
 from otel_stdlib.facade.levels import Levels
 from otel_stdlib.facade.methods import LoggingMethods
-from otel_stdlib.facade.watch import Watcher
+from otel_stdlib.facade.watch import Watcher, look
 from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.errors import ConfigError, StateError
 
@@ -91,6 +91,7 @@ class OTelLogger(LoggingMethods):
     def _load(
         self, path: str | None, overrides: Mapping[str, Any], strict: bool, *, must_be_good: bool
     ) -> None:
+        seen = look(path)  # before it is read: what changes meanwhile is read again
         settings, problems, document = self._read(path, overrides, strict, must_be_good)
         current = self._assembly
         is_same = not problems and not self._problems and structure(settings) == structure(self._settings)
@@ -105,7 +106,7 @@ class OTelLogger(LoggingMethods):
             self._replace(fresh, settings)
             self._note(problems, fresh.complaints, found)
         self._source = (path, dict(overrides), strict)
-        self._watch(path)
+        self._watch(path, seen)
 
     def _read(
         self, path: str | None, overrides: Mapping[str, Any], strict: bool, must_be_good: bool
@@ -158,12 +159,12 @@ class OTelLogger(LoggingMethods):
         for complaint, problem in zip(complaints, found, strict=True):
             say(f"config:{problem}", f"{problem}: the back end {complaint.name!r} is replaced by a file")
 
-    def _watch(self, path: str | None) -> None:
+    def _watch(self, path: str | None, seen: tuple[int, ...] | None) -> None:
         settings, watcher = self._settings, self._watcher
         wanted = path is not None and (settings.watch or settings.reload_signal is not None)
         looked_at = path if settings.watch else None
         if watcher is not None and wanted and watcher.signal_name == settings.reload_signal:
-            watcher.change(looked_at, settings.reload_interval)
+            watcher.change(looked_at, settings.reload_interval, seen)
             return
         self._watcher = None
         if watcher is not None:
@@ -171,7 +172,7 @@ class OTelLogger(LoggingMethods):
             watcher.stop(wait=False)
         if wanted:
             self._watcher = Watcher(
-                looked_at, settings.reload_interval, settings.reload_signal, self._reload_and_say
+                looked_at, settings.reload_interval, settings.reload_signal, self._reload_and_say, seen
             )
             self._watcher.start()
 

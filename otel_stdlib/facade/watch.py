@@ -11,7 +11,18 @@ from typing import Any
 
 from otel_stdlib.facts.diagnostics import say
 
-__all__ = ["Watcher"]
+__all__ = ["Watcher", "look"]
+
+
+def look(path: str | None) -> tuple[int, ...] | None:
+    """What changes with the file. An editor's rename gives another inode."""
+    if path is None:
+        return None
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 class Watcher:
@@ -23,10 +34,16 @@ class Watcher:
         signal_name: for example ``SIGHUP``; None: no signal. The handler that was there before is
             called as well. It can be set from the main thread only; elsewhere that is said.
         on_change: called on the thread. What it raises is said and does not end the thread.
+        seen: what ``look`` gave before the file was read: a change since then is one.
     """
 
     def __init__(
-        self, path: str | None, interval: float, signal_name: str | None, on_change: Callable[[], None]
+        self,
+        path: str | None,
+        interval: float,
+        signal_name: str | None,
+        on_change: Callable[[], None],
+        seen: tuple[int, ...] | None,
     ) -> None:
         self.signal_name = signal_name
         self._path = path
@@ -36,20 +53,10 @@ class Watcher:
         self._wake = threading.Event()
         self._stopping = False
         self._signalled = False
-        self._seen = self._look()
+        self._seen = seen
         self._thread: threading.Thread | None = None
         self._before: Any = None
         self._pid = os.getpid()
-
-    def _look(self) -> tuple[int, ...] | None:
-        """What changes with the file. An editor's rename gives another inode."""
-        if self._path is None:
-            return None
-        try:
-            found = os.stat(self._path)
-        except OSError:
-            return None
-        return found.st_ino, found.st_size, found.st_mtime_ns
 
     def start(self) -> None:
         """Start looking."""
@@ -82,11 +89,11 @@ class Watcher:
         except RuntimeError:
             return
 
-    def change(self, path: str | None, interval: float) -> None:
+    def change(self, path: str | None, interval: float, seen: tuple[int, ...] | None) -> None:
         """Look at another file, or at another pace. The signal stays: only the main thread could set it anew."""
         if path != self._path:
             self._path = path
-            self._seen = self._look()
+            self._seen = seen
         self._interval = interval
 
     def stop(self, *, wait: bool = True) -> None:
@@ -116,7 +123,7 @@ class Watcher:
             self._check()
 
     def _check(self) -> None:
-        found = self._look()
+        found = look(self._path)
         changed = found is not None and found != self._seen
         if not changed and not self._signalled:
             return

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from otel_stdlib import StateError, configure_logger, log_debug, log_info
+from otel_stdlib import OTelLogger, StateError, configure_logger, log_debug, log_info
 from otel_stdlib.config import ConfigFileError
 from tests.support import eventually, own_threads
 
@@ -89,7 +89,24 @@ class TestByFile:
             log_info(name)
         logger.close()
         assert (["b"], ["c"]) == (bodies(records("b.jsonl")), bodies(records("c.jsonl")))
-        assert [] == own_threads()
+        eventually(lambda: [] == own_threads())
+
+    def test_a_change_while_the_file_is_read(
+        self, write_config: Write, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What is written right behind the first reading is seen all the same."""
+        read = OTelLogger._read
+
+        def and_changed(self: OTelLogger, *arguments: Any) -> Any:
+            found = read(self, *arguments)
+            monkeypatch.setattr(OTelLogger, "_read", read)
+            write_config(WATCHED.replace("INFO", "DEBUG"))
+            return found
+
+        path = write_config(WATCHED)
+        monkeypatch.setattr(OTelLogger, "_read", and_changed)
+        logger = configure_logger(path)
+        eventually(lambda: logger.settings.log_level == "DEBUG")
 
     def test_a_broken_change_is_said_and_mended(
         self, records: Records, write_config: Write, capsys: pytest.CaptureFixture[str]
@@ -235,4 +252,4 @@ def test_100_reloads_under_load_lose_and_double_nothing(records: Records, write_
     expected = Counter((number, n) for number, count in enumerate(counts) for n in range(count))
     assert Counter() == expected - found, "lost"
     assert Counter() == found - expected, "doubled"
-    assert [] == own_threads()
+    eventually(lambda: [] == own_threads())
