@@ -27,7 +27,7 @@ class TestEnds:
         assert worker.stop(time.monotonic() + 30)
         assert len(destination.order) == 500
         assert destination.calls[-1] == "close"
-        assert own_threads() == []
+        eventually(lambda: own_threads() == [])
 
     def test_stop_twice_and_start_again(self) -> None:
         """Both are allowed."""

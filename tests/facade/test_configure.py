@@ -14,7 +14,7 @@ import pytest
 
 from otel_stdlib import OTelQueueHandler, alog_info, configure_logger, log_debug, log_info
 from tests.facade.parts import FILE, bodies
-from tests.support import own_threads
+from tests.support import eventually, own_threads
 
 Records = Callable[..., list[dict[str, Any]]]
 Write = Callable[..., Path]
@@ -33,7 +33,7 @@ class TestLife:
         assert ["a", "b"] == bodies(records("logs/my_shop_x.jsonl"))
         assert "my shop/x" == records("logs/my_shop_x.jsonl")[0]["resource"]["service.name"]
         assert before == (root.level, list(root.handlers))
-        assert [] == own_threads()
+        eventually(lambda: [] == own_threads())
 
     def test_it_is_one_logger(self) -> None:
         """Called again, it returns the same one, and changes nothing when nothing changes."""

@@ -19,7 +19,7 @@ import otel_stdlib
 from otel_stdlib import OTelQueueHandler, OTelQueueListener
 from otel_stdlib.facts.errors import ConfigError, StateError
 from otel_stdlib.handlers import JSONLFileHandler
-from tests.support import own_threads
+from tests.support import eventually, own_threads
 
 
 class Keep(logging.Handler):
@@ -139,7 +139,7 @@ class TestListener:
         listener.stop()
         listener.stop()
         assert [r.getMessage() for r in keep.records] == ["x"]
-        assert own_threads() == []
+        eventually(lambda: own_threads() == [])
 
     def test_on_a_plain_queue_it_survives_a_broken_handler(self) -> None:
         """A handler that raises neither ends the thread nor hides the record from the others."""
