@@ -67,7 +67,7 @@ def test_from_a_topic_to_a_file(kafka_broker: KafkaBroker, wide: str, tmp_path: 
     )
     source = f"kafka://{kafka_broker.bootstrap}/{wide}?group=g-{wide}"
     for _ in range(2):  # the second time there is nothing left
-        with start(source, str(config), tmp_path, "--idle", "3") as process:
+        with start(source, str(config), tmp_path, "--idle", "8") as process:
             assert process.stderr is not None
             said = process.stderr.read()
         assert process.returncode == 0, said
