@@ -27,6 +27,9 @@ import orjson
 from otel_stdlib.record.limits import Limits
 from otel_stdlib.record.values import Normaliser
 
+if sys.platform != "win32":
+    import pwd
+
 __all__ = ["Resource", "detect_resource", "package_version"]
 
 _CONTAINER_ID = re.compile(r"[/-]([0-9a-f]{64})(?:\.scope)?(?:/|$)", re.MULTILINE)
@@ -131,10 +134,15 @@ def _from_environment(environ: Mapping[str, str]) -> tuple[dict[str, str], tuple
 @lru_cache(maxsize=1)
 def package_version() -> str:
     """This package's; ``0`` where it is not installed."""
+    # Not ``metadata.version``: from Python 3.13 on it imports modules, here in the first log call, and
+    # a child that is forked meanwhile by another thread would wait for their locks for ever.
     try:
-        return metadata.version("otel_stdlib")
+        found = metadata.distribution("otel_stdlib")
     except metadata.PackageNotFoundError:
         return "0"
+    text = found.read_text("METADATA") or found.read_text("PKG-INFO") or ""
+    version = re.search(r"^Version:\s*(\S+)", text, re.MULTILINE)
+    return "0" if version is None else version[1]
 
 
 def _telemetry() -> dict[str, Any]:
@@ -163,11 +171,11 @@ def _process() -> dict[str, Any]:
 
 
 def _owner() -> str | None:
+    if sys.platform == "win32":
+        return os.environ.get("USERNAME")
     try:
-        import pwd
-
         return pwd.getpwuid(os.geteuid()).pw_name
-    except (ImportError, KeyError):
+    except KeyError:
         return os.environ.get("USERNAME")
 
 

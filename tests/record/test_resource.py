@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 import uuid
+from importlib import metadata
+from pathlib import Path
 
 import pytest
 
@@ -126,3 +128,28 @@ class TestInstance:
         os.waitpid(pid, 0)
         assert instance != parent["service.instance.id"]
         assert (number, mine) == (pid, "mine")
+
+
+def test_the_version_is_the_installed_one() -> None:
+    """As its metadata has it."""
+    room.package_version.cache_clear()
+    assert metadata.version("otel_stdlib") == room.package_version()
+
+
+def test_the_first_record_imports_nothing(tmp_path: Path) -> None:
+    """A child that is forked while another thread imports a module waits for ever when it needs that one too."""
+    program = (
+        "import logging, sys\n"
+        "from otel_stdlib.handlers import JSONLFileHandler\n"
+        "handler = JSONLFileHandler(sys.argv[1] + '/a.jsonl', spool={'directory': sys.argv[1] + '/own/spools'})\n"
+        "logger = logging.getLogger('app')\n"
+        "logger.addHandler(handler)\n"
+        "before = set(sys.modules)\n"
+        "logger.warning('first')\n"
+        "assert handler.flush(60)\n"
+        "print(*sorted(set(sys.modules) - before))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert "\n" == done.stdout
