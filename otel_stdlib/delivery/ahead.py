@@ -23,6 +23,7 @@ class ReadAhead:
     def __init__(self, policy: DeliveryPolicy) -> None:
         self._records = policy.batch_records
         self._bytes = policy.batch_bytes
+        self._enough = policy.enough
         #: By source: where the read began, what it gave, and the room that it left.
         self._kept: dict[Source, tuple[int, Chunk, int]] = {}
 
@@ -44,14 +45,17 @@ class ReadAhead:
         return chunk.frames
 
     def read(self, source: Source, start: int) -> Chunk:
-        """What ``source.read`` gives now: what was kept, filled up with what has come since."""
+        """What ``source.read`` gives now: what was kept, filled up with what has come since where it is little.
+
+        Where it is enough to be sent it goes as it is: reading more beside a busy application takes
+        many switch intervals, and the target has nothing to do meanwhile.
+        """
         begin, kept, room = self._kept.pop(source, (-1, None, 0))
         if kept is None or begin != start:
             return source.read(start, self._records, self._bytes)
-        records = self._records - len(kept.frames)
-        if records <= 0 or room <= 0:
+        if len(kept.frames) >= self._enough or room <= 0:
             return kept
-        more = source.read(kept.end, records, room)
+        more = source.read(kept.end, self._records - len(kept.frames), room)
         return Chunk([*kept.frames, *more.frames], more.end, kept.damaged + more.damaged)
 
     def clear(self) -> None:

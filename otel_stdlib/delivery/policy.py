@@ -83,12 +83,16 @@ class DeliveryPolicy:
     def of(cls, options: object, parts: int = 1) -> DeliveryPolicy:
         """The policy in a back end's options, which have the same names; a batch is ``parts`` of theirs.
 
+        What fills one part does not wait for more.
+
         Raises:
             ConfigError: a value is out of range; the message quotes the option.
         """
         given = {
             item.name: getattr(options, item.name) for item in fields(cls) if hasattr(options, item.name)
         }
+        if parts > 1:
+            given["linger_records"] = given["batch_records"]
         for name in ("batch_records", "batch_bytes"):
             given[name] *= parts
         return cls(**given)

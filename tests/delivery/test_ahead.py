@@ -54,6 +54,16 @@ def test_a_read_is_filled_up_with_what_came_since() -> None:
     assert (source.frames[:3], 4 * STEP) == (chunk.frames, chunk.end)
 
 
+def test_what_is_enough_goes_as_it_is() -> None:
+    """The target does not wait until a busy application has let a full batch be read."""
+    source = Counted([frame(1), frame(2)])
+    reads = ReadAhead(DeliveryPolicy(batch_records=9, linger_records=2))
+    reads.look(source, STEP)
+    source.extend([frame(3)])
+    assert source.frames[:2] == reads.read(source, STEP).frames
+    assert 1 == source.reads
+
+
 def test_a_read_from_elsewhere_is_made_anew() -> None:
     """A cursor that went another way gets what stands there."""
     source, reads = Counted([frame(n) for n in range(1, 5)]), ahead()

@@ -39,6 +39,12 @@ class TestPolicy:
         assert DeliveryPolicy(batch_records=10, linger_records=3).enough == 3
         assert DeliveryPolicy(batch_records=10, linger_records=30).enough == 10
 
+    def test_what_fills_one_of_several_parts_does_not_wait(self) -> None:
+        """The batch is all parts together, for a backlog."""
+        policy = DeliveryPolicy.of(DeliveryPolicy(batch_records=10, batch_bytes=500), 4)
+        assert (policy.batch_records, policy.batch_bytes, policy.enough) == (40, 2000, 10)
+        assert DeliveryPolicy.of(DeliveryPolicy(batch_records=10)).enough == 10
+
     @pytest.mark.parametrize(
         ("options", "word"),
         [

@@ -18,10 +18,10 @@ __all__ = ["JSONLDestination", "Render"]
 #: ``render(payload, uid, resource)`` gives a record's line without its end.
 Render = Callable[[bytes, bytes, bytes], bytes]
 
-#: Lines that are joined with the GIL held: a third of a millisecond, less for long ones.
+#: Lines that are joined with the GIL held: a third of a millisecond.
 _PIECE = 512
-_PIECE_LONG = 128
-_LONG_SPAN = 2 << 20
+#: Bytes that no piece has, but where a record is huge.
+_LARGE = 2 << 20
 _STORED = Outcome(Verdict.STORED)
 _DUPLICATE = Outcome(Verdict.DUPLICATE)
 
@@ -64,7 +64,7 @@ class JSONLDestination:
         """
         # glibc learns from a large block that was freed not to unmap blocks of that size each time;
         # until then a fifth of the time goes into page faults. No page of it is touched.
-        bytes(_LONG_SPAN)
+        bytes(_LARGE)
         with self._file.hold():
             self._file.backups.tidy()
         if self._compressor is not None:
@@ -134,17 +134,16 @@ class JSONLDestination:
         self._file.close()
 
     def _block(self, batch: Batch, frames: Sequence[Frame], rejected: dict[int, str]) -> Block:
-        piece = _PIECE if 0 <= batch.end - batch.start < _LONG_SPAN else _PIECE_LONG
         origin = batch.origin
         if self._render is not None:
             return self._rendered(self._render, batch, frames, rejected)
         prefix = b'"log.record.uid":"' + origin.spool_id.encode("ascii") + b"-"
         suffix = b'"},"resource":' + origin.resource + b"}\n"
         chunks = []
-        for start in range(0, len(frames), piece):
+        for start in range(0, len(frames), _PIECE):
             lines = [
                 b"%b%b%014x" % (payload, prefix, lsn)
-                for lsn, _, _, _, payload in frames[start : start + piece]
+                for lsn, _, _, _, payload in frames[start : start + _PIECE]
             ]
             lines.append(b"")
             chunks.append(suffix.join(lines))
