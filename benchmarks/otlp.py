@@ -24,7 +24,13 @@ from benchmarks.report import RESULTS, command_line, machine, table, write_secti
 
 __all__ = ["main"]
 
-_PACKAGES = ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http", "opentelemetry-proto", "urllib3")
+_PACKAGES = (
+    "opentelemetry-sdk",
+    "opentelemetry-exporter-otlp-proto-http",
+    "opentelemetry-proto",
+    "urllib3",
+    "grpcio",
+)
 #: Contestants: the name, what the table calls it.
 LABELS = {
     "sdk": "OpenTelemetry SDK, defaults",
@@ -32,6 +38,12 @@ LABELS = {
     "own": "**otel_stdlib**",
     "own-gzip": "**otel_stdlib**, gzip",
     "own-json": "**otel_stdlib**, JSON",
+    "own-grpc": "**otel_stdlib**, gRPC",
+}
+_OPTIONS: dict[str, dict[str, str]] = {
+    "own-gzip": {"compression": "gzip"},
+    "own-json": {"protocol": "http/json"},
+    "own-grpc": {"protocol": "grpc"},
 }
 _WARM_UP = 1_000
 
@@ -77,8 +89,7 @@ def part(name: str, endpoint: str, records: int) -> dict[str, float]:
     if name.startswith("sdk"):
         close = _sdk(endpoint, 2_048 if name == "sdk" else 2 * records)
     else:
-        options = {"own-gzip": {"compression": "gzip"}, "own-json": {"protocol": "http/json"}}.get(name, {})
-        close = _own(endpoint, **options)
+        close = _own(endpoint, **_OPTIONS.get(name, {}))
     log_records(_WARM_UP)
     time.sleep(1.5)
     begin = time.perf_counter()
@@ -109,7 +120,8 @@ def run(records: int, rounds: int) -> dict[str, list[dict[str, float]]]:
         for _ in range(rounds):
             for name in LABELS:
                 start = collector.network_out.stat().st_size
-                result = run_part("benchmarks.otlp", ["--part", name, collector.endpoint, str(records)])
+                endpoint = collector.grpc_endpoint if name == "own-grpc" else collector.endpoint
+                result = run_part("benchmarks.otlp", ["--part", name, endpoint, str(records)])
                 arrived = _count(collector.network_out, start) - _WARM_UP
                 result["rate"] = arrived / result["seconds"]
                 result["dropped"] = records - arrived
