@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import secrets
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -55,6 +56,8 @@ class Bridge:
         from confluent_kafka import Consumer, KafkaException
 
         self._topic = topic
+        #: Other members have records of the same spools, and a place of their own in each.
+        self._member = secrets.token_hex(8)
         self._delivery = delivery
         self._counters = Counters()
         self._server = LaneServer(
@@ -118,7 +121,7 @@ class Bridge:
         for message in messages:
             headers = dict(message.headers() or ())
             milliseconds = max(0, message.timestamp()[1])
-            parsed = parse_record(message.value(), headers.get(UID_HEADER), milliseconds)
+            parsed = parse_record(message.value(), headers.get(UID_HEADER), milliseconds, self._member)
             if parsed is None:
                 place = f"{message.topic()}[{message.partition()}]@{message.offset()}"
                 foreign.append(_foreign_letter(message.value(), milliseconds, message.offset(), place))

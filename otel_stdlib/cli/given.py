@@ -23,10 +23,11 @@ class Parsed(NamedTuple):
     frame: Frame
 
 
-def parse_record(value: bytes | None, uid: bytes | None, milliseconds: int) -> Parsed | None:
+def parse_record(value: bytes | None, uid: bytes | None, milliseconds: int, apart: str) -> Parsed | None:
     """A whole record of ours taken apart; None for any other.
 
-    Its origin stands apart from the spool, which its own process may still be delivering.
+    Its origin stands apart from the spool, which its own process may still be delivering, under the
+    name of whoever sends it.
     The value is cut where the handler put it together; only a few fields are read.
     """
     found = _UID.fullmatch(uid or b"")
@@ -43,7 +44,7 @@ def parse_record(value: bytes | None, uid: bytes | None, milliseconds: int) -> P
         return None
     level = _LEVELS[min(6, (max(number, 0) + 3) // 4)]
     frame = Frame(int(found[2], 16), milliseconds * 1_000_000, level, number, payload)
-    return Parsed(Origin(found[1].decode(), resource[:-1], apart=True), frame)
+    return Parsed(Origin(found[1].decode(), resource[:-1], apart=apart), frame)
 
 
 class GivenSource:

@@ -154,7 +154,7 @@ def _parse(line: bytes) -> Parsed | None:
     try:
         letter = orjson.loads(head + b"}")
         parsed = parse_record(
-            record[:-1], letter["uid"].encode("ascii"), letter["event_time_ns"] // 1_000_000
+            record[:-1], letter["uid"].encode("ascii"), letter["event_time_ns"] // 1_000_000, "replay"
         )
         if parsed is None:
             return None

@@ -8,6 +8,7 @@ delivery thread owns time, retries, the breaker and the cursor; a destination ow
 from __future__ import annotations
 
 import enum
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
@@ -45,13 +46,17 @@ class Origin:
     spool_id: str
     #: The resource of the process that logged, one JSON object in UTF-8.
     resource: bytes
-    #: Records that are sent apart from their spool, not in its order, have a position of their own.
-    apart: bool = False
+    #: Who sends the records apart from their spool, not in its order: each such sender has a position of
+    #: its own, or one would skip what only another one's position says is there. "": the spool's own.
+    apart: str = ""
 
     @property
     def key(self) -> str:
         """What a destination keeps its position under, 26 characters: the spool's id where it is one."""
-        return f"R{self.spool_id[1:]}" if self.apart else self.spool_id
+        if not self.apart:
+            return self.spool_id
+        digest = hashlib.blake2b(f"{self.spool_id} {self.apart}".encode(), digest_size=13).hexdigest()
+        return f"R{digest[:25].upper()}"
 
 
 def make_uid(spool_id: str, lsn: int) -> str:

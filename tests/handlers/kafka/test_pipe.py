@@ -107,10 +107,10 @@ def test_a_message_is_taken_apart_as_it_was_put_together() -> None:
     """Payload, uid and resource come out byte for byte."""
     batch = make_batch([make_frame(7, "x", user="ü")])
     ((_, _, value, key, _, _),) = messages(batch.frames, batch.origin, TopicPattern("logs"))
-    found = parse_record(value, key, 5)
+    found = parse_record(value, key, 5, "x")
     assert found is not None
     assert (found.origin, found.frame.lsn, found.frame.payload) == (
-        replace(batch.origin, apart=True),
+        replace(batch.origin, apart="x"),
         7_000,
         batch.frames[0].payload,
     )
@@ -120,7 +120,7 @@ def test_a_message_is_taken_apart_as_it_was_put_together() -> None:
         (value[:-2], key),
         (None, b""),
     ):
-        assert parse_record(wrong, uid, 5) is None
+        assert parse_record(wrong, uid, 5, "x") is None
 
 
 @pytest.mark.parametrize("url", ["http://a:1/t", "kafka://a:1", "kafka:///t", "kafka://user:pass@a:1/t"])

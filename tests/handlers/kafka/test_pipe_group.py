@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from tests.handlers.kafka.test_pipe import count, fill, start
 from tests.servers.elasticsearch import Elasticsearch
 from tests.servers.kafka import KafkaBroker
+from tests.servers.postgres import Database
 from tests.servers.proxy import Proxy
 from tests.support import eventually
 
@@ -49,6 +52,35 @@ def test_members_come_and_go_under_load(
     # The second one had its share, and took over the rest.
     assert int(said.rpartition(" records delivered")[0].rpartition("\n")[2]) >= 500
     assert sorted(hit["_id"] for hit in elasticsearch_server.hits(wide)) == sorted(wanted)
+
+
+def test_members_fill_a_table(
+    kafka_broker: KafkaBroker, postgres_database: Database, wide: str, tmp_path: Path
+) -> None:
+    """Members with records of one spool at the same time skip none of them for what another one stored."""
+    config = tmp_path / "logging.yaml"
+    handler = {
+        "()": "otel_stdlib.handlers.PostgresHandler",
+        "dsn": postgres_database.dsn,
+        "table_name": "piped",
+    }
+    config.write_text(json.dumps({"version": 1, "handlers": {"table": {**handler, "batch_records": 50}}}))
+    source = f"kafka://{kafka_broker.bootstrap}/{wide}?group=g-{wide}&session.timeout.ms=6000"
+    wanted = fill(kafka_broker, wide, 500)
+    with ExitStack() as members:
+        running = [
+            members.enter_context(start(source, str(config), tmp_path, "--to", "table")) for _ in range(2)
+        ]
+        for _ in range(4):
+            wanted += fill(kafka_broker, wide, 1_500)
+        found = "SELECT DISTINCT attributes ->> 'log.record.uid' FROM piped"
+        table = "SELECT to_regclass('piped')"
+        eventually(lambda: postgres_database.execute(table) != [(None,)], 40)
+        eventually(lambda: len(postgres_database.execute(found)) >= len(wanted), 60, 0.1)
+        for member in running:
+            member.terminate()
+        assert [0, 0] == [member.wait(60) for member in running]
+    assert sorted(wanted) == sorted(uid for (uid,) in postgres_database.execute(found))
 
 
 def test_a_destination_that_is_away_is_waited_for(

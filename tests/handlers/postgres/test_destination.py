@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -55,6 +56,23 @@ def test_a_batch_sent_again_is_stored_once(make: Make, postgres_database: Databa
     assert [*[DUPLICATE] * 5, STORED] == target.deliver(batch(more))
     found = uids(postgres_database)
     assert (11, {1}) == (len(found), set(found.values()))
+
+
+def test_senders_apart_from_the_spool_do_not_fence_each_other(
+    make: Make, postgres_database: Database
+) -> None:
+    """What one of them stored says nothing of the records of another one, nor of the spool's own way."""
+    ways = [origin(), *(replace(origin(), apart=name) for name in ("a", "b"))]
+    assert len({each.key for each in ways}) == len(ways)
+    assert {26} == {len(each.key) for each in ways}
+    for number, each in enumerate(ways):
+        target = make()
+        target.open()
+        assert target.position(each) is None
+        assert target.deliver(batch([frame(9 - number), frame(19 - number)], each)) is None
+        target.close()
+    found = uids(postgres_database)
+    assert (6, {1}) == (len(found), set(found.values()))
 
 
 def test_a_batch_is_one_message(
