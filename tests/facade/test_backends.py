@@ -160,6 +160,20 @@ def test_a_record_that_can_never_be_stored(isolated_environment: Path) -> None:
     assert "this one cannot be stored" in letters[0]
 
 
+def test_the_status_counts_what_was_retried_and_what_was_refused() -> None:
+    """By reason, at the back end that it concerns."""
+    Memory.fail_next[:] = [ConnectionError("away")]
+    register_backend("mine", Memory)
+    with configure_logger(strict=True, backends=[{"backend_type": "mine"}]) as logger:
+        for message in ("a", "poison", "b"):
+            log_info(message)
+        assert logger.flush(30)
+        mine = logger.get_health_status()["backends"]["mine"]
+        assert {"rejected": 1} == mine["dropped"]
+        assert 2 == mine["sent"]
+        assert mine["retried"] >= 1
+
+
 def test_a_failure_is_tried_again_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is lost or overtaken, and it is initialized anew."""
     Memory.fail_next[:] = [ConnectionError("away")]

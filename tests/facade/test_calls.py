@@ -207,6 +207,25 @@ class TestAsync:
             thread.join()
         assert {f"t{n} {i}" for n in range(3) for i in range(3)} == set(lines.bodies)
 
+    def test_no_loop_at_all(self, lines: Lines) -> None:
+        """Driven by hand it is done in one step: no event loop is asked for."""
+        coroutine = alog_info("by hand")
+        with pytest.raises(StopIteration):
+            coroutine.send(None)
+        assert ["by hand"] == lines.bodies
+
+    def test_an_exception(self, lines: Lines) -> None:
+        """``aexception`` has it, as ``exception`` does."""
+
+        async def main() -> None:
+            try:
+                raise KeyError("k")
+            except KeyError:
+                await OTelLogger().aexception("failed")
+
+        asyncio.run(main())
+        assert "KeyError" == lines.find("failed")["attributes"]["exception.type"]
+
     def test_the_loop_is_not_left(self, lines: Lines) -> None:
         """One await is one record, at once: other tasks do not run between, and no thread is used."""
         before = threading.active_count()

@@ -47,6 +47,17 @@ if child:
     sys.exit(os.waitstatus_to_exitcode(status))
 """
 
+RECONFIGURING = """
+import json, logging.config, sys
+former = []
+for round_, given in enumerate(sys.argv[1:]):
+    logging.config.dictConfig(json.loads(given))
+    former += logging.getLogger().handlers
+    for number in range(50):
+        logging.getLogger("app").info("%d-%d", round_, number)
+assert all(handler.stop(60) for handler in former)
+"""
+
 
 def numbered(start: int, count: int) -> list[Frame]:
     """Records with consecutive numbers."""
@@ -137,6 +148,20 @@ def test_forked_child_has_a_producer_of_its_own(kafka_broker: KafkaBroker, topic
     subprocess.run([sys.executable, "-c", FORKING, given], check=True, timeout=60)
     bodies = Counter(json.loads(message.value() or b"")["body"] for message in kafka_broker.messages(topic))
     assert bodies == {"parent": 1, "parent again": 1, "child": 1}
+
+
+@pytest.mark.parametrize("transactional", [False, True], ids=["plain", "transactional"])
+def test_reconfigured_in_the_middle_loses_nothing(
+    kafka_broker: KafkaBroker, topic: str, transactional: bool
+) -> None:
+    """``dictConfig`` again, with other options of the same topic: every record arrives once."""
+    given = [
+        config(kafka_broker.bootstrap, topic, transactional=transactional, batch_records=10 + n)
+        for n in range(4)
+    ]
+    subprocess.run([sys.executable, "-c", RECONFIGURING, *given], check=True, timeout=90)
+    bodies = Counter(json.loads(message.value() or b"")["body"] for message in kafka_broker.messages(topic))
+    assert Counter(f"{r}-{n}" for r in range(4) for n in range(50)) == bodies
 
 
 def test_stop_does_not_hang_with_a_dead_broker() -> None:
