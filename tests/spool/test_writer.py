@@ -93,6 +93,8 @@ class TestAppend:
         assert len(nested) > 10
         assert sorted(payload_numbers(spool, spool.seed)) == [*range(30_000), *nested]
 
+    # It may also come inside a hook of the garbage collector that a test library has: no fault of the spool's.
+    @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
     def test_an_exception_from_a_signal_handler_leaves_a_usable_spool(self, tmp_path: Path) -> None:
         """A KeyboardInterrupt in the middle of an append loses at most the record it hit."""
         spool = make_spool(root_at(tmp_path), SpoolOptions(segment_bytes=64 << 10, max_bytes=64 << 20))
