@@ -116,8 +116,7 @@ class GeneralEncoder:
 
     def severity(self, record: logging.LogRecord) -> tuple[str, int]:
         """The level's text and OpenTelemetry number."""
-        level: object = record.levelno
-        number = severity_number(level) if isinstance(level, int) else 0
+        number = _severity(record.levelno)
         text = severity_range_name(number) if self._short and number else _name(record.levelname)
         return text, number
 
@@ -251,12 +250,16 @@ def _bounded(attributes: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _severity(level: object) -> int:
+    return severity_number(level) if isinstance(level, int) else 0
+
+
 def _minimal(record: Any, error: Exception) -> Encoded:
     """The last resort: a line that says which record could not be written, and why."""
     timestamp, time_ns = split_time(getattr(record, "created", None))
     try:
         body = _name(record.msg) if type(record.msg) is str else f"<{type(record.msg).__name__}>"
-        number = severity_number(record.levelno)
+        number = _severity(record.levelno)
         name, level = _name(record.name), _name(record.levelname)
         reason = _name(f"{type(error).__name__}: {safe_text(error)}")
     except Exception:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
+from decimal import Decimal
 from typing import Any
 
 import orjson
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from otel_stdlib.record.encoder import LineEncoder
@@ -163,6 +164,7 @@ def test_any_record(msg: Any, args: Any, extra: dict[str, Any], level: int) -> N
 
 @settings(max_examples=100, deadline=None)
 @given(fields=st.dictionaries(st.sampled_from(sorted(logging.makeLogRecord({}).__dict__)), _any, max_size=6))
+@example(fields={"pathname": [None], "levelno": Decimal(6)})
 def test_any_spoiled_record(fields: dict[str, Any]) -> None:
     """So does a record whose own fields hold anything."""
     record = logging.makeLogRecord({"msg": "x"})
