@@ -11,6 +11,7 @@ import logging.handlers
 import queue
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,14 @@ def _logger(handler: logging.Handler) -> logging.Logger:
 def null(folder: Path) -> Contestant:
     """The floor: what ``logging`` itself costs."""
     return Contestant(_stdlib_call(_logger(logging.NullHandler())))
+
+
+def null_fast(folder: Path) -> Contestant:
+    """The floor with ``fast_log_record``."""
+    from otel_stdlib import fast_log_record
+
+    logging.setLogRecordFactory(fast_log_record)
+    return null(folder)
 
 
 def file_pjl(folder: Path) -> Contestant:
@@ -173,7 +182,7 @@ def picologging_file(folder: Path) -> Contestant:
     return Contestant(_stdlib_call(logger), handler.close, output=folder / "out.log")
 
 
-def _own_handler(folder: Path) -> tuple[Any, Path]:
+def _own_handler(folder: Path, fast: bool = False) -> tuple[Any, Path]:
     from otel_stdlib import OTelQueueHandler
     from otel_stdlib.handlers import JSONLFileHandler
 
@@ -183,12 +192,15 @@ def _own_handler(folder: Path) -> tuple[Any, Path]:
         handlers=[JSONLFileHandler(filename=str(output))],
         spool={"directory": str(folder / "spool")},
         shutdown_timeout=60.0,
+        fast_records=fast,
     )
     return handler, output
 
 
-def _own(folder: Path) -> Contestant:
-    handler, output = _own_handler(folder)
+def _own(folder: Path, fast: bool, *filters: logging.Filter) -> Contestant:
+    handler, output = _own_handler(folder, fast)
+    for each in filters:
+        handler.addFilter(each)
     return Contestant(
         _stdlib_call(_logger(handler)), lambda: handler.stop(60.0), lambda: handler.flush(60.0), output
     )
@@ -211,32 +223,29 @@ def _current_span() -> None:
     context.attach(trace.set_span_in_context(span))
 
 
-def own(folder: Path) -> Contestant:
+def own(folder: Path, fast: bool = False) -> Contestant:
     """This package, with a trace of its own context."""
     _own_trace()
-    return _own(folder)
+    return _own(folder, fast)
 
 
-def own_span(folder: Path) -> Contestant:
+def own_span(folder: Path, fast: bool = False) -> Contestant:
     """This package, with a current span of opentelemetry-api."""
     _current_span()
-    return _own(folder)
+    return _own(folder, fast)
 
 
-def own_filter(folder: Path) -> Contestant:
+def own_filter(folder: Path, fast: bool = False) -> Contestant:
     """This package, with ``TraceContextFilter`` on its handler."""
     from otel_stdlib.filters import TraceContextFilter
 
     _own_trace()
-    handler, output = _own_handler(folder)
-    handler.addFilter(TraceContextFilter())
-    return Contestant(
-        _stdlib_call(_logger(handler)), lambda: handler.stop(60.0), lambda: handler.flush(60.0), output
-    )
+    return _own(folder, fast, TraceContextFilter())
 
 
 CONTESTANTS: dict[str, Callable[[Path], Contestant]] = {
     "null": null,
+    "null-fast": null_fast,
     "file": file_pjl,
     "queue": queue_pjl,
     "structlog": structlog_file,
@@ -246,10 +255,14 @@ CONTESTANTS: dict[str, Callable[[Path], Contestant]] = {
     "own": own,
     "own-span": own_span,
     "own-filter": own_filter,
+    "own-fast": partial(own, fast=True),
+    "own-span-fast": partial(own_span, fast=True),
+    "own-filter-fast": partial(own_filter, fast=True),
 }
 
 LABELS = {
     "null": "`NullHandler`",
+    "null-fast": "`NullHandler` with `fast_log_record`",
     "file": "FileHandler + python-json-logger",
     "queue": "stdlib QueueHandler + python-json-logger (orjson)",
     "structlog": "structlog + orjson to a file",
@@ -259,4 +272,7 @@ LABELS = {
     "own": "**otel_stdlib**, own trace",
     "own-span": "**otel_stdlib**, opentelemetry-api span",
     "own-filter": "**otel_stdlib**, TraceContextFilter",
+    "own-fast": "**otel_stdlib**, own trace, `fast_records`",
+    "own-span-fast": "**otel_stdlib**, opentelemetry-api span, `fast_records`",
+    "own-filter-fast": "**otel_stdlib**, TraceContextFilter, `fast_records`",
 }

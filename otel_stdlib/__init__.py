@@ -41,6 +41,7 @@ from otel_stdlib.record.context import (
     detach,
     wrap_context,
 )
+from otel_stdlib.record.factory import fast_log_record
 from otel_stdlib.record.formatter import OTelFormatter
 from otel_stdlib.record.traceparent import format_traceparent, parse_traceparent
 from otel_stdlib.tracing.decorate import otel_log, otel_trace
@@ -82,6 +83,7 @@ __all__ = [
     "debug_logger",
     "detach",
     "extract_headers",
+    "fast_log_record",
     "format_traceparent",
     "generate_correlation_id",
     "inject_headers",

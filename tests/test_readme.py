@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import logging
 import logging.config
@@ -15,6 +16,8 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
+from otel_stdlib import OTelQueueHandler
+from otel_stdlib.spool.options import SpoolOptions
 from tests.tree import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -123,6 +126,7 @@ def test_the_quickstart_runs(tmp_path: Path) -> None:
 def test_logging_yaml_loads_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The documented configuration takes records of a plain logger and of a server's own."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(logging, "_logRecordFactory", logging.LogRecord)  # put back behind ``fast_records``
     config = yaml.safe_load((ROOT / "logging.yaml").read_text(encoding="utf-8"))
     logging.config.dictConfig(config)
     (queue,) = logging.getLogger().handlers
@@ -132,3 +136,14 @@ def test_logging_yaml_loads_as_it_stands(tmp_path: Path, monkeypatch: pytest.Mon
     lines = (tmp_path / "logs" / "app.jsonl").read_text(encoding="utf-8").splitlines()
     assert ["one", "two"] == [json.loads(line)["body"] for line in lines]
     queue.stop(10.0)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("options", [OTelQueueHandler.__init__, SpoolOptions], ids=["queue", "spool"])
+def test_every_option_stands_in_the_docs(options: Any) -> None:
+    """A row of a table in ``docs/configuration.md`` has its name."""
+    text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    page = text.split("## The `version: 1` document")[1].split("\n## ")[0]
+    heads = " ".join(line.split("|")[1] for line in page.splitlines() if line.startswith("| `"))
+    names = inspect.signature(options).parameters.keys() - {"self"}
+    assert names
+    assert {name for name in names if f"`{name}`" not in heads} == set()

@@ -170,6 +170,7 @@ def _handler(options: Mapping[str, Any]) -> dict[str, Any]:
         "spool": {"$ref": "#/$defs/spool"},
         "respect_handler_level": {"type": "boolean"},
         "shutdown_timeout": _SECONDS,
+        "fast_records": {"type": "boolean"},
     }
     cases = [_case("otel_stdlib.OTelQueueHandler", {**_HANDLER_KEYS, **queue})]
     cases += [

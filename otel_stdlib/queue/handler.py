@@ -16,6 +16,7 @@ from otel_stdlib.pipeline.outlet import Outlet
 from otel_stdlib.pipeline.pipeline import Pipeline
 from otel_stdlib.queue.listener import OTelQueueListener
 from otel_stdlib.queue.resolve import HandlerList
+from otel_stdlib.record import factory
 from otel_stdlib.record.formatter import OTelFormatter
 from otel_stdlib.spool.options import SpoolOptions
 
@@ -69,6 +70,8 @@ class OTelQueueHandler(EncodingHandler, logging.handlers.QueueHandler):
         spool: ``SpoolOptions`` or a mapping of them.
         respect_handler_level: whether the level of a handler behind it counts.
         shutdown_timeout: seconds that the end of the process waits for delivery.
+        fast_records: make ``fast_log_record`` the process's record factory with the first record, unless the
+            application has set one of its own. It stays when the handler is closed.
         listener: accepted because ``dictConfig`` knows the key; a listener is made when one is
             asked for.
 
@@ -84,9 +87,12 @@ class OTelQueueHandler(EncodingHandler, logging.handlers.QueueHandler):
         spool: SpoolOptions | Mapping[str, Any] | None = None,
         respect_handler_level: bool = True,
         shutdown_timeout: float = 5.0,
+        fast_records: bool = False,
         listener: object = None,
     ) -> None:
         check_flag("respect_handler_level", respect_handler_level)
+        check_flag("fast_records", fast_records)
+        self._fast_records = fast_records
         self._targets = HandlerList(handlers)
         options = SpoolOptions.of(spool)
         self._raises = options.durability == "record"
@@ -157,6 +163,8 @@ class OTelQueueHandler(EncodingHandler, logging.handlers.QueueHandler):
 
     def _outlets(self) -> list[Outlet]:
         formatter = self.record_formatter()
+        if self._fast_records:
+            factory.install()
         outlets = self._targets.outlets()
         if not outlets:
             say("no-handlers", "OTelQueueHandler has no handlers behind it: records wait in the spool")
