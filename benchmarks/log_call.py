@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 
+from benchmarks.aims import aims_text
 from benchmarks.contestants import CONTESTANTS, LABELS
 from benchmarks.measure import MODES
 from benchmarks.report import RESULTS, ROOT, command_line, machine, table, write_section
@@ -149,6 +150,8 @@ def main() -> None:
         f"`{command_line('benchmarks.log_call')}`: {options.records:,} records a burst after a warm-up, "
         f"each measurement in its own process, {options.rounds} interleaved rounds, medians. {machine(_PACKAGES)}"
     )
+    if aims := aims_text(shown):
+        text = f"{text}\n\n{aims}"
     print(f"{text}\n\n{facts}")
     if options.write:
         write_section(RESULTS, "log_call", f"## One log call\n\n{text}\n\n{facts}")

@@ -25,6 +25,7 @@ from pathlib import Path
 from benchmarks.contestants import CONTESTANTS
 from benchmarks.own import run_part
 from benchmarks.report import RESULTS, command_line, machine, table, write_section
+from otel_stdlib import fast_log_record
 from otel_stdlib.delivery.worker import DestinationWorker
 
 __all__ = ["main"]
@@ -67,6 +68,9 @@ def parts(folder: Path) -> dict[str, float]:
     null = CONTESTANTS["null"](folder)
     logger = logging.getLogger("shop.orders")
     found = {"NullHandler": least(lambda: null.log(1))}
+    logging.setLogRecordFactory(fast_log_record)
+    found["fast"] = least(lambda: null.log(1))
+    logging.setLogRecordFactory(logging.LogRecord)
     logger.handlers.clear()
     own = CONTESTANTS["own"](folder)
     own.log(1)
@@ -80,6 +84,8 @@ def parts(folder: Path) -> dict[str, float]:
     found["append"] = least(lambda: append(payload, 20, severity, time_ns)) - nothing
     found["handle"] = least(lambda: handler.handle(record)) - nothing
     found["call"] = least(lambda: own.log(1))
+    logging.setLogRecordFactory(fast_log_record)
+    found["fast call"] = least(lambda: own.log(1))
     return found
 
 
@@ -136,6 +142,8 @@ def _parts_table(found: dict[str, float]) -> str:
         "append: check, lock, reservation, two stores into the mapping": found["append"],
         "`handle`, `emit`, `Pipeline.log`": rest,
         "the whole call": found["call"],
+        "`fast_records`: what `LogRecord` costs less": found["NullHandler"] - found["fast"],
+        "the whole call with `fast_records`": found["fast call"],
     }
     rows = [[name, f"{value:.2f}", f"{value / found['NullHandler']:.2f}"] for name, value in named.items()]
     return table(["part, CPU of the calling thread", "µs", "× NullHandler"], rows)
