@@ -56,7 +56,7 @@ class ASGITraceMiddleware:
         if scope.get("type") not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        method = scope.get("method", "WEBSOCKET")
+        method = scope.get("method", "GET")  # a WebSocket begins as one
         outer = attach(extract_headers(scope.get("headers") or ()))
         try:
             span = self._spans.make(

@@ -243,3 +243,10 @@ class TestAsync:
         background = pytest.importorskip("starlette.background")
         asyncio.run(background.BackgroundTask(alog_info, "x", attributes={"a": 1}, correlation_id="req-1")())
         assert "req-1" == lines.find("x")["attributes"]["correlation_id"]
+
+
+def test_generated_correlation_ids() -> None:
+    """32 hex digits, another one each time."""
+    ids = {otel_stdlib.generate_correlation_id() for _ in range(1_000)}
+    assert len(ids) == 1_000
+    assert all(len(each) == 32 and int(each, 16) >= 0 for each in ids)

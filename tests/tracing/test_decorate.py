@@ -292,6 +292,27 @@ class TestLog:
         assert [1, 2] == list(numbers())
         assert 2 == len(lines.lines)
 
+    def test_async_generators(self, lines: Lines) -> None:
+        """Logged once, when they are through, fail or are closed early."""
+
+        @otel_log("gen")
+        async def numbers(*, fail: bool = False) -> Any:
+            yield 1
+            if fail:
+                raise ValueError("broken")
+
+        async def main() -> None:
+            assert [1] == [item async for item in numbers()]
+            with pytest.raises(ValueError, match="broken"):
+                [item async for item in numbers(fail=True)]
+            early = numbers()
+            await early.__anext__()
+            await early.aclose()
+
+        asyncio.run(main())
+        ends = [line["attributes"]["call.status"] for line in lines.lines if line["event_name"] == "call.end"]
+        assert ["ok", "error", "ok"] == ends
+
     def test_an_unknown_level(self) -> None:
         """It is refused where it is written, not with the first call."""
         with pytest.raises(ValueError, match="no level 'LOUD'"):

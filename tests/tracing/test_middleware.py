@@ -50,6 +50,29 @@ class TestASGI:
             end["attributes"]["http.request.method"],
         )
 
+    def test_a_websocket_runs_in_its_caller_s_trace(self, lines: Lines) -> None:
+        """From the handshake, which is a GET, to its end."""
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            await send({"type": "websocket.accept"})
+            log.info("inside")
+            await send({"type": "websocket.close"})
+
+        scope = {"type": "websocket", "path": "/feed", "headers": [(b"traceparent", HEADER.encode())]}
+        asyncio.run(ASGITraceMiddleware(app, events=True)(scope, _receive, _send))
+        assert TRACE == lines.find("inside")["trace_id"]
+        end = lines.find("span ended: GET /feed")["attributes"]
+        assert ("GET", SPAN) == (end["http.request.method"], end["span.parent_id"])
+
+    def test_other_scopes_pass(self, lines: Lines) -> None:
+        """``lifespan`` is no request."""
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            log.info("inside")
+
+        asyncio.run(ASGITraceMiddleware(app, events=True)({"type": "lifespan"}, _receive, _send))
+        assert ["inside"] == lines.bodies
+
     async def log(self) -> None:
         """Log in a task of the request's."""
         log.info("inside")
