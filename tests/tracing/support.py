@@ -7,12 +7,19 @@ from typing import Any
 
 import orjson
 
+from otel_stdlib.record.context import current_context
 from otel_stdlib.record.encoder import LineEncoder
 from otel_stdlib.record.line import load_line
 
-__all__ = ["NOWHERE", "Lines"]
+__all__ = ["NOWHERE", "Lines", "span_id"]
 
 NOWHERE = b"{}"
+
+
+def span_id() -> str:
+    """The current span's id, or nothing."""
+    context = current_context()
+    return context.span_id if context is not None else ""
 
 
 class Lines(logging.Handler):
