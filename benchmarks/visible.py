@@ -2,7 +2,7 @@
 
 One process logs at a steady rate; another reads the file as it grows, a look every millisecond, and takes the
 time from the record's own timestamp to the look that found its line whole. The last row is a burst without a
-pause, where delivery gets what the log calls leave of the GIL.
+pause: delivery gets the GIL once in a switch interval and falls behind until the burst ends.
 """
 
 from __future__ import annotations
