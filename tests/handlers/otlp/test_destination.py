@@ -168,8 +168,12 @@ def test_a_damaged_record_is_rejected_alone(server: Gateway) -> None:
     """A frame that holds no JSON does not hold up the others."""
     frames = numbered(3)
     frames[1] = frames[1]._replace(payload=b'{"cut')
-    outcomes = destination(server.url).deliver(make_batch(frames))
-    assert [Verdict.STORED, Verdict.REJECTED, Verdict.STORED] == verdicts(outcomes)
+    target = destination(server.url)
+    assert [Verdict.STORED, Verdict.REJECTED, Verdict.STORED] == verdicts(target.deliver(make_batch(frames)))
+    assert 1 == len(server.requests)
+    assert [Verdict.REJECTED] == verdicts(target.deliver(make_batch(frames[1:2])))
+    assert 1 == len(server.requests), "an empty request"
+    target.close()
 
 
 def test_nobody_there_and_no_answer() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -172,3 +173,23 @@ def test_no_server(server: Server) -> None:
         target.deliver(make_batch(numbered(1)))
     assert 0 == target.counters.get("unknown")
     target.close()
+
+
+def test_no_span_of_an_instrumentation(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interceptor, which is what OpenTelemetry's instrumentation of gRPC clients is, is told to pass over it."""
+    utils = pytest.importorskip("opentelemetry.instrumentation.utils")
+    enabled: list[bool] = []
+
+    class Look(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]
+        def intercept_unary_unary(self, going_on: Any, details: Any, request: Any) -> Any:
+            enabled.append(utils.is_instrumentation_enabled())
+            return going_on(details, request)
+
+    make = grpc.insecure_channel
+    monkeypatch.setattr(grpc, "insecure_channel", lambda *given: grpc.intercept_channel(make(*given), Look()))
+    target = to(server.url)
+    assert target.deliver(make_batch(numbered(1))) is None
+    target.probe()
+    target.close()
+    assert [False, False] == enabled
+    assert utils.is_instrumentation_enabled()
