@@ -10,10 +10,10 @@ from pathlib import Path
 from otel_stdlib.cli.handlers import find_handler, find_handlers
 from otel_stdlib.delivery.contract import Origin
 from otel_stdlib.delivery.deadletter import DeadLetterFile
+from otel_stdlib.delivery.sources import OrphanSource
 from otel_stdlib.delivery.worker import DestinationWorker
 from otel_stdlib.facts.errors import ConfigError, SpoolUnavailable
 from otel_stdlib.handlers.base import DestinationHandler
-from otel_stdlib.pipeline.sources import OrphanSource
 from otel_stdlib.spool.ids import is_spool_id
 from otel_stdlib.spool.manifest import identity_hash
 from otel_stdlib.spool.orphan import Orphan, Scanner

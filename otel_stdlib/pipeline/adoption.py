@@ -8,9 +8,9 @@ from typing import Any
 
 from otel_stdlib.delivery.contract import Origin
 from otel_stdlib.delivery.fallback import Fallback
+from otel_stdlib.delivery.sources import OrphanSource
 from otel_stdlib.delivery.worker import DestinationWorker
 from otel_stdlib.facts.diagnostics import say
-from otel_stdlib.pipeline.sources import OrphanSource
 from otel_stdlib.spool.orphan import Orphan, Scanner
 
 __all__ = ["Adopter"]

@@ -15,12 +15,12 @@ from typing import Any
 
 from otel_stdlib.delivery.contract import Origin
 from otel_stdlib.delivery.fallback import Fallback
+from otel_stdlib.delivery.sources import LiveSource, LiveView
 from otel_stdlib.delivery.worker import DestinationWorker
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.pipeline.adoption import Adopter
 from otel_stdlib.pipeline.report import LossReport
-from otel_stdlib.pipeline.sources import LiveSource, LiveView
 from otel_stdlib.spool.keeper import Evicted, Keeper
 from otel_stdlib.spool.writer import Spool
 

@@ -10,10 +10,10 @@ import pytest
 
 from otel_stdlib.delivery.contract import Destination, Origin
 from otel_stdlib.delivery.policy import DeliveryPolicy
+from otel_stdlib.delivery.sources import LiveSource
 from otel_stdlib.facts.errors import RetryableError
 from otel_stdlib.handlers import JSONLFileHandler
 from otel_stdlib.handlers.jsonl import JSONLDestination, JSONLOptions
-from otel_stdlib.pipeline.sources import LiveSource
 from tests.delivery.parts import Scripted
 from tests.spool.helpers import make_spool, put, root_at
 from tests.support import eventually, whole_lines
