@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from otel_stdlib.config.document import Document
-from otel_stdlib.config.errors import Path, Problem, suggest
+from otel_stdlib.config.errors import Path, Problem
 from otel_stdlib.config.schema import load_schema
 from otel_stdlib.config.secret import mask
 from otel_stdlib.facts.errors import MissingExtraError
+from otel_stdlib.facts.options import nearest
 
 __all__ = ["check_schema", "has_validator", "in_order", "is_under"]
 
@@ -76,7 +77,7 @@ def _unknown_options(document: Document) -> Iterator[Problem]:
     for path, value, schema in parts:
         for key in value if isinstance(value, Mapping) else ():
             if key not in schema["properties"]:
-                message = f"unknown option {key!r}{suggest(key, schema['properties'])}"
+                message = f"unknown option {key!r}{nearest(key, schema['properties'])}"
                 yield document.problem((*path, str(key)), message)
 
 
@@ -97,7 +98,7 @@ def _problems(document: Document, error: Any) -> Iterator[Problem]:
         known = error.schema.get("properties", {})
         for key in value:
             if key not in known:
-                yield document.problem((*path, str(key)), f"unknown option {key!r}{suggest(key, known)}")
+                yield document.problem((*path, str(key)), f"unknown option {key!r}{nearest(key, known)}")
     elif error.validator == "type":
         kinds = [rule] if isinstance(rule, str) else list(rule)
         yield document.problem(
@@ -127,7 +128,7 @@ def _problems(document: Document, error: Any) -> Iterator[Problem]:
 
 
 def _near(value: object, allowed: list[Any]) -> str:
-    return suggest(value, [str(item) for item in allowed]).partition(" (known")[0]
+    return nearest(value, [str(item) for item in allowed], listed=False)
 
 
 def _either(names: list[str]) -> str:

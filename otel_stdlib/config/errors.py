@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from otel_stdlib.facts.errors import ConfigError
 
-__all__ = ["ConfigFileError", "Path", "Place", "Problem", "dotted", "suggest"]
+__all__ = ["ConfigFileError", "Path", "Place", "Problem", "dotted"]
 
 #: Keys and indices from the top of a document to a value.
 Path = tuple[str | int, ...]
@@ -71,11 +70,3 @@ def dotted(path: Iterable[str | int]) -> str:
         else:
             text += f".{key}" if text else key
     return text
-
-
-def suggest(name: object, known: Iterable[str]) -> str:
-    """The nearest known name as a question, and the known ones: the end of a message."""
-    names = sorted(known)
-    near = get_close_matches(str(name), names, 1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"{hint} (known: {', '.join(names)})" if names else hint

@@ -9,10 +9,11 @@ from difflib import get_close_matches
 from typing import Any
 
 from otel_stdlib.config.document import Document
-from otel_stdlib.config.errors import Path, Problem, suggest
-from otel_stdlib.config.levels import check_level
+from otel_stdlib.config.errors import Path, Problem
 from otel_stdlib.config.registry import import_path
 from otel_stdlib.facts.errors import ConfigError
+from otel_stdlib.facts.levels import check_level
+from otel_stdlib.facts.options import nearest
 
 __all__ = ["check_references"]
 
@@ -78,7 +79,7 @@ class _Checker:
         yield from self._factory(path, handler)
         formatter = handler.get("formatter")
         if isinstance(formatter, str) and formatter not in self._section("formatters"):
-            hint = suggest(formatter, self._section("formatters"))
+            hint = nearest(formatter, self._section("formatters"))
             message = f"names the formatter {formatter!r}, which is not configured{hint}"
             yield self._problem((*path, "formatter"), message)
         yield from self._names(path, handler, "filters", "filter")
@@ -110,7 +111,7 @@ class _Checker:
         given = entry.get(key)
         for index, name in enumerate(given if isinstance(given, list) else ()):
             if isinstance(name, str) and not name.startswith("cfg://") and name not in known:
-                message = f"names the {what} {name!r}, which is not configured{suggest(name, known)}"
+                message = f"names the {what} {name!r}, which is not configured{nearest(name, known)}"
                 yield self._problem((*path, key, index), message)
 
     def _factory(self, path: Path, entry: dict[str, Any]) -> Iterator[Problem]:
@@ -127,7 +128,7 @@ class _Checker:
                 yield self._problem((*path, key), f"{target!r} is no class but {type(found).__name__}")
             elif path[0] == "handlers":
                 for name, known in _unknown_arguments(found, entry):
-                    yield self._problem((*path, name), f"unknown option {name!r}{suggest(name, known)}")
+                    yield self._problem((*path, name), f"unknown option {name!r}{nearest(name, known)}")
 
 
 def _unknown_arguments(factory: Any, entry: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:

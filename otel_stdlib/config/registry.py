@@ -12,8 +12,8 @@ import inspect
 from importlib import metadata
 from typing import Any, NamedTuple
 
-from otel_stdlib.config.errors import suggest
 from otel_stdlib.facts.errors import ConfigError
+from otel_stdlib.facts.options import nearest
 
 __all__ = [
     "BUILT_IN",
@@ -120,7 +120,7 @@ def find_backend(name: str) -> type[Any]:
                 ) from error
     if "." in name or ":" in name:
         return _class(import_path(name), name)
-    raise ConfigError(f"there is no back end {name!r}{suggest(name, backend_names())}", option="backend_type")
+    raise ConfigError(f"there is no back end {name!r}{nearest(name, backend_names())}", option="backend_type")
 
 
 def _class(found: Any, name: str) -> type[Any]:
@@ -156,7 +156,7 @@ def import_path(path: str) -> Any:
         try:
             found = getattr(found, name)
         except AttributeError:
-            near = suggest(name, [n for n in dir(found) if not n.startswith("_")]).partition(" (known")[0]
+            near = nearest(name, [n for n in dir(found) if not n.startswith("_")], listed=False)
             owner = getattr(found, "__name__", module_name)
             raise ConfigError(f"cannot import {path!r}: {owner!r} has no {name!r}{near}") from None
     return found

@@ -11,12 +11,13 @@ from typing import Any
 
 from otel_stdlib.config.check import check_schema, in_order, is_under
 from otel_stdlib.config.document import Document, read_yaml, wrap_mapping
-from otel_stdlib.config.errors import ConfigFileError, Path, Place, Problem, suggest
-from otel_stdlib.config.levels import check_level
+from otel_stdlib.config.errors import ConfigFileError, Path, Place, Problem
 from otel_stdlib.config.registry import backend_names, built_in_name, find_backend
 from otel_stdlib.config.secret import mask
 from otel_stdlib.config.variables import Environment, expand
 from otel_stdlib.facts.errors import ConfigError
+from otel_stdlib.facts.levels import check_level
+from otel_stdlib.facts.options import nearest
 from otel_stdlib.spool.options import SpoolOptions
 
 __all__ = ["DEFAULT_LOG_FILE", "BackendSpec", "LoggerSettings", "load_settings", "translate"]
@@ -184,7 +185,7 @@ class _Reader:
         name = str(value).upper()
         name = name if name.startswith("SIG") else f"SIG{name}"
         if name not in signal.Signals.__members__:
-            hint = suggest(name, ["SIGHUP", "SIGUSR1", "SIGUSR2"])
+            hint = nearest(name, ["SIGHUP", "SIGUSR1", "SIGUSR2"])
             self._add((*_ROOT, "reload", "signal"), f"there is no signal {value!r}{hint}")
             return None
         return name

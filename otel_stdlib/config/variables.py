@@ -15,8 +15,9 @@ from typing import Any
 import yaml
 
 from otel_stdlib.config.document import Document
-from otel_stdlib.config.errors import Path, Problem, suggest
+from otel_stdlib.config.errors import Path, Problem
 from otel_stdlib.config.secret import Secret, is_secret_name
+from otel_stdlib.facts.options import nearest
 
 __all__ = ["Environment", "expand"]
 
@@ -151,7 +152,7 @@ class _Expander:
         return _VARIABLE.sub(replace, text), hidden
 
     def _missing(self, name: str) -> str:
-        near = suggest(name, self._environment.names()).partition(" (known")[0]
+        near = nearest(name, self._environment.names(), listed=False)
         return f"the environment variable {name} is not set{near}{self._environment.note}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from otel_stdlib.config.levels import level_number
+from otel_stdlib.facts.levels import level_number
 
 __all__ = ["Levels"]
 

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Coroutine
 from typing import Any
 
-from otel_stdlib.config.levels import level_number
 from otel_stdlib.facade.calls import later, marked_async, write
+from otel_stdlib.facts.levels import level_number
 
 __all__ = ["LoggingMethods"]
 

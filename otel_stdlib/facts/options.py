@@ -10,11 +10,15 @@ from otel_stdlib.facts.errors import ConfigError
 __all__ = ["check_choice", "check_flag", "check_names", "check_seconds", "check_whole", "nearest"]
 
 
-def nearest(name: object, known: Iterable[str]) -> str:
-    """``; did you mean 'x'?`` or, where nothing is near, ``; known are x, y``: the end of a message."""
-    names = list(known)
+def nearest(name: object, known: Iterable[str], *, listed: bool = True) -> str:
+    """``; did you mean 'x'? (known: x, y)``: the end of a message about a name that is not known.
+
+    Without ``listed`` only the question, or nothing where no name is near.
+    """
+    names = sorted(known)
     near = get_close_matches(str(name), names, 1)
-    return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(names)}"
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"{hint} (known: {', '.join(names)})" if names and listed else hint
 
 
 def check_names(given: Iterable[object], known: Iterable[str], message: str) -> None:
@@ -72,8 +76,7 @@ def check_choice(name: str, value: object, allowed: Sequence[str]) -> None:
         ConfigError: it is none, with the nearest one where there is one.
     """
     if value not in allowed:
-        near = get_close_matches(str(value), allowed, n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        hint = nearest(value, allowed, listed=False)
         raise ConfigError(
             f"option {name!r} must be one of {', '.join(allowed)}, not {value!r}{hint}", option=name
         )

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from otel_stdlib.facts.errors import ConfigError
+from otel_stdlib.facts.options import nearest
 from otel_stdlib.handlers.base import DestinationHandler
 from otel_stdlib.pipeline.outlet import Outlet
 from otel_stdlib.queue.stdlib_outlet import StdlibOutlet
@@ -53,14 +53,9 @@ class HandlerList:
                 f"option 'handlers' must hold names or handlers, not {item!r}", option="handlers"
             )
         if self._configured is not None and item not in self._configured:
-            near = get_close_matches(item, self._configured, 1)
-            hint = (
-                f"; did you mean {near[0]!r}?"
-                if near
-                else f"; configured are {', '.join(sorted(self._configured))}"
-            )
             raise ConfigError(
-                f"option 'handlers' names {item!r}, which is not configured{hint}", option="handlers"
+                f"option 'handlers' names {item!r}, which is not configured{nearest(item, self._configured)}",
+                option="handlers",
             )
 
     def __bool__(self) -> bool:

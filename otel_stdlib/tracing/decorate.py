@@ -7,7 +7,7 @@ import inspect
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from typing import Any, TypeVar, overload
 
-from otel_stdlib.config.levels import level_number
+from otel_stdlib.facts.levels import level_number
 from otel_stdlib.tracing.events import where_of_function
 from otel_stdlib.tracing.work import Call, Span, Work
 

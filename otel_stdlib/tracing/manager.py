@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
-from otel_stdlib.config.levels import level_number
+from otel_stdlib.facts.levels import level_number
 from otel_stdlib.tracing.events import Where, where_is
 from otel_stdlib.tracing.work import Span
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from typing import Any
 
-from otel_stdlib.config.levels import level_number
+from otel_stdlib.facts.levels import level_number
 from otel_stdlib.record.context import attach, current_context, detach
 from otel_stdlib.tracing.events import Where
 from otel_stdlib.tracing.headers import extract_headers

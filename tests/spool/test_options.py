@@ -36,7 +36,7 @@ def test_defaults_are_pinned() -> None:
         ({"sync_interval": 0}, ["'sync_interval'"]),
         ({"directory": 5}, ["'directory'"]),
         ({"durabilty": "os"}, ["'durabilty'", "did you mean 'durability'"]),
-        ({"xyz": 1}, ["'xyz'", "known are"]),
+        ({"xyz": 1}, ["'xyz'", "(known: "]),
     ],
 )
 def test_wrong_options_are_named(given: dict[str, Any], words: list[str]) -> None:

@@ -85,7 +85,7 @@ def test_takes_the_configuration_of_the_first_description() -> None:
         ({"data_stream": {"datset": "x"}}, "'data_stream' has no 'datset'; did you mean 'dataset'"),
         ({"data_stream": {"dataset": "a-b"}}, "'data_stream': 'dataset'"),
         ({"data_stream": "logs"}, "'data_stream' must be a mapping"),
-        ({"mapping": "otlp"}, "'mapping' must be one of otel, seed, ecs, not 'otlp' .did you mean 'otel'"),
+        ({"mapping": "otlp"}, "'mapping' must be one of otel, seed, ecs, not 'otlp'; did you mean 'otel'"),
         ({"attributes": "nested"}, "'attributes'"),
         ({"timeout": 0}, "'timeout'"),
         ({"timeout": "30"}, "'timeout'"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from otel_stdlib.config.errors import suggest
 from otel_stdlib.facts.errors import ConfigError
+from otel_stdlib.facts.options import nearest
 
 __all__ = ["check_level", "level_number"]
 
@@ -26,7 +26,7 @@ def check_level(value: object) -> int | str:
             return int(name)
         if isinstance(logging.getLevelName(name), int):
             return name
-    raise ConfigError(f"there is no level {value!r}{suggest(str(value).upper(), _COMMON)}", option="level")
+    raise ConfigError(f"there is no level {value!r}{nearest(str(value).upper(), _COMMON)}", option="level")
 
 
 def level_number(value: object) -> int:
