@@ -10,9 +10,9 @@ from typing import Any
 from otel_stdlib.config.dictconfig import check_dict_config
 from otel_stdlib.config.document import read_yaml
 from otel_stdlib.config.errors import ConfigFileError, Problem
-from otel_stdlib.config.secret import mask
 from otel_stdlib.config.translate import load_settings
 from otel_stdlib.facade.assembly import assemble, complaint_problem
+from otel_stdlib.facts.secrets import mask
 from otel_stdlib.handlers.base import DestinationHandler
 
 __all__ = ["add_parser", "check"]

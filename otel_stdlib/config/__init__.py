@@ -4,8 +4,8 @@ from otel_stdlib.config.dictconfig import check_dict_config, load_dict_config
 from otel_stdlib.config.document import Document, parse_yaml, read_yaml
 from otel_stdlib.config.errors import ConfigFileError, Place, Problem
 from otel_stdlib.config.registry import register_backend
-from otel_stdlib.config.secret import mask
 from otel_stdlib.config.translate import BackendSpec, LoggerSettings, load_settings
+from otel_stdlib.facts.secrets import mask
 
 __all__ = [
     "BackendSpec",

@@ -9,9 +9,9 @@ from typing import Any
 from otel_stdlib.config.document import Document
 from otel_stdlib.config.errors import Path, Problem
 from otel_stdlib.config.schema import load_schema
-from otel_stdlib.config.secret import mask
 from otel_stdlib.facts.errors import MissingExtraError
 from otel_stdlib.facts.options import nearest
+from otel_stdlib.facts.secrets import mask
 
 __all__ = ["check_schema", "has_validator", "in_order", "is_under"]
 

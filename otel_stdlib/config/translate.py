@@ -13,11 +13,11 @@ from otel_stdlib.config.check import check_schema, in_order, is_under
 from otel_stdlib.config.document import Document, read_yaml, wrap_mapping
 from otel_stdlib.config.errors import ConfigFileError, Path, Place, Problem
 from otel_stdlib.config.registry import backend_names, built_in_name, find_backend
-from otel_stdlib.config.secret import mask
 from otel_stdlib.config.variables import Environment, expand
 from otel_stdlib.facts.errors import ConfigError
 from otel_stdlib.facts.levels import check_level
 from otel_stdlib.facts.options import nearest
+from otel_stdlib.facts.secrets import mask
 from otel_stdlib.spool.options import SpoolOptions
 
 __all__ = ["DEFAULT_LOG_FILE", "BackendSpec", "LoggerSettings", "load_settings", "translate"]

@@ -16,8 +16,8 @@ import yaml
 
 from otel_stdlib.config.document import Document
 from otel_stdlib.config.errors import Path, Problem
-from otel_stdlib.config.secret import Secret, is_secret_name
 from otel_stdlib.facts.options import nearest
+from otel_stdlib.facts.secrets import Secret, is_secret_name
 
 __all__ = ["Environment", "expand"]
 

@@ -12,8 +12,8 @@ import pytest
 
 from otel_stdlib.config.document import parse_yaml
 from otel_stdlib.config.errors import Problem
-from otel_stdlib.config.secret import Secret, is_secret_name, mask
 from otel_stdlib.config.variables import Environment, expand
+from otel_stdlib.facts.secrets import Secret, is_secret_name, mask
 
 
 def expanded(text: str, **environ: str) -> Any:
