@@ -13,10 +13,10 @@ from otel_stdlib.config.document import Document
 from otel_stdlib.config.errors import Path, Problem
 from otel_stdlib.config.registry import BUILT_IN, find_backend
 from otel_stdlib.config.translate import DEFAULT_LOG_FILE, BackendSpec, LoggerSettings
-from otel_stdlib.facade.adapter import BackendHandler
 from otel_stdlib.facade.console import ConsoleHandler
 from otel_stdlib.facts.errors import ConfigError
 from otel_stdlib.handlers.base import DestinationHandler
+from otel_stdlib.handlers.custom import BackendHandler
 from otel_stdlib.handlers.network import NetworkHandler
 from otel_stdlib.queue.handler import OTelQueueHandler
 from otel_stdlib.record.formatter import OTelFormatter

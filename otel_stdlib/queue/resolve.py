@@ -15,8 +15,8 @@ from typing import Any
 from otel_stdlib.facts.errors import ConfigError
 from otel_stdlib.facts.options import nearest
 from otel_stdlib.handlers.base import DestinationHandler
+from otel_stdlib.handlers.stdlib import StdlibOutlet
 from otel_stdlib.pipeline.outlet import Outlet
-from otel_stdlib.queue.stdlib_outlet import StdlibOutlet
 
 __all__ = ["HandlerList"]
 

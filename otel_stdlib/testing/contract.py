@@ -16,10 +16,10 @@ from typing import Any
 
 from otel_stdlib.config.registry import find_backend
 from otel_stdlib.delivery.contract import Outcome, Verdict
-from otel_stdlib.facade.adapter import BackendHandler
 from otel_stdlib.facts.errors import RetryableError
 from otel_stdlib.facts.secrets import is_secret_name
 from otel_stdlib.handlers.base import DestinationHandler
+from otel_stdlib.handlers.custom import BackendHandler
 from otel_stdlib.queue.handler import OTelQueueHandler
 from otel_stdlib.testing.checks import (
     EACH,

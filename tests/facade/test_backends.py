@@ -21,8 +21,8 @@ from otel_stdlib import (
     register_backend,
 )
 from otel_stdlib.config import registry
-from otel_stdlib.facade.adapter import BackendHandler
 from otel_stdlib.facts.errors import PermanentError
+from otel_stdlib.handlers.custom import BackendHandler
 from tests.support import eventually
 
 

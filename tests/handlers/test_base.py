@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from otel_stdlib import OTelQueueHandler
-from otel_stdlib.facade.adapter import BackendHandler
 from otel_stdlib.handlers import (
     ElasticsearchHandler,
     JSONLFileHandler,
@@ -18,6 +17,7 @@ from otel_stdlib.handlers import (
     OTLPHandler,
     PostgresHandler,
 )
+from otel_stdlib.handlers.custom import BackendHandler
 
 
 class Backend:
