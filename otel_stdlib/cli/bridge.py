@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import orjson
 
 from otel_stdlib.cli.given import GivenSource, parse_record
+from otel_stdlib.delivery.attempt import Attempts
 from otel_stdlib.delivery.contract import Destination, Frame, Origin
 from otel_stdlib.delivery.deadletter import DeadLetterFile
 from otel_stdlib.delivery.lane import Lane
 from otel_stdlib.delivery.policy import DeliveryPolicy
-from otel_stdlib.delivery.server import LaneServer
 from otel_stdlib.delivery.status import Status
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.diagnostics import debug_logger, say
@@ -60,7 +60,7 @@ class Bridge:
         self._member = secrets.token_hex(8)
         self._delivery = delivery
         self._counters = Counters()
-        self._server = LaneServer(
+        self._attempts = Attempts(
             delivery.destination, delivery.policy, delivery.letters, Status(self._counters), None
         )
         #: Set by a signal: end after the present round, or leave it uncommitted when it cannot be delivered.
@@ -142,7 +142,7 @@ class Bridge:
         destination.forget(origin)
         lane = Lane(GivenSource(origin, frames), self._delivery.policy, random.random, None)
         while not lane.finished():
-            if not self._server.serve(lane, time.monotonic()):
+            if not self._attempts.serve(lane, time.monotonic()):
                 if self.stopping:
                     return False
                 self._hold()

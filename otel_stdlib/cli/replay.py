@@ -14,11 +14,11 @@ import orjson
 from otel_stdlib.cli.given import GivenSource, Parsed, parse_record
 from otel_stdlib.cli.handlers import find_handler, refuse_transactions
 from otel_stdlib.cli.spool import add_place, roots
+from otel_stdlib.delivery.attempt import Attempts
 from otel_stdlib.delivery.contract import Frame, Origin
 from otel_stdlib.delivery.deadletter import DeadLetterFile
 from otel_stdlib.delivery.lane import Lane
 from otel_stdlib.delivery.letterfile import replace_lines
-from otel_stdlib.delivery.server import LaneServer
 from otel_stdlib.delivery.status import Status
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.errors import ConfigError
@@ -124,7 +124,7 @@ class Replay:
             else:
                 by_origin.setdefault(parsed.origin, []).append((parsed.frame, line))
         dead = DeadLetterFile(path, self._identity, _NEVER)
-        server = LaneServer(self._destination, self._policy, dead, Status(self._counters), None)
+        server = Attempts(self._destination, self._policy, dead, Status(self._counters), None)
         for origin, letters in by_origin.items():
             letters.sort(key=lambda letter: letter[0].lsn)
             for start in range(0, len(letters), _ROUND):
@@ -136,7 +136,7 @@ class Replay:
                 else:
                     self.left += len(part)
 
-    def _deliver(self, server: LaneServer, origin: Origin, frames: Sequence[Frame]) -> bool:
+    def _deliver(self, server: Attempts, origin: Origin, frames: Sequence[Frame]) -> bool:
         lane = Lane(GivenSource(origin, frames), self._policy, random.random, None)
         while not lane.finished():
             if time.monotonic() >= self._deadline:

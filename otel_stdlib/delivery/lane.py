@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from otel_stdlib.delivery.batch import Linger
 from otel_stdlib.delivery.contract import Batch, Outcome, Source, Verdict
+from otel_stdlib.delivery.linger import Linger
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.delivery.retry import Backoff
 from otel_stdlib.spool.frame import Frame

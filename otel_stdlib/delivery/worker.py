@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from otel_stdlib.delivery.attempt import Attempts
 from otel_stdlib.delivery.contract import Destination, Origin, Source
 from otel_stdlib.delivery.deadletter import DeadLetterFile
 from otel_stdlib.delivery.lane import Lane
 from otel_stdlib.delivery.policy import DeliveryPolicy
-from otel_stdlib.delivery.server import LaneServer
 from otel_stdlib.delivery.status import Status
 from otel_stdlib.facts.clock import Clock, monotonic
 from otel_stdlib.facts.counters import Counters
@@ -50,7 +50,7 @@ class DestinationWorker:
         self._policy = policy
         self._clock = clock
         self.status = Status(counters or Counters())
-        self._server = LaneServer(destination, policy, dead_letters, self.status, accept, clock)
+        self._attempts = Attempts(destination, policy, dead_letters, self.status, accept, clock)
         self._destination = destination
         self._lock = threading.Lock()
         self._lanes: list[Lane] = []
@@ -150,7 +150,7 @@ class DestinationWorker:
 
     def outage_since(self) -> float | None:
         """Since when, on the clock, the breaker has not been closed; None: it is closed."""
-        return self._server.breaker.opened_at
+        return self._attempts.breaker.opened_at
 
     def cursors(self) -> dict[str, int]:
         """How far each source is, by spool id."""
@@ -162,7 +162,7 @@ class DestinationWorker:
         with self._lock:
             lanes = list(self._lanes)
         report = self.status.snapshot()
-        breaker = self._server.breaker
+        breaker = self._attempts.breaker
         report["circuit_breaker"] = breaker.state.value
         report["failing"] = any(lane.failing for lane in lanes)
         ages = [_age(lane) for lane in lanes if lane.source.live]
@@ -185,7 +185,7 @@ class DestinationWorker:
                 self._close()
 
     def _close(self) -> None:
-        self._server.close()
+        self._attempts.close()
         with self._lock:
             for lane in self._lanes:
                 lane.positioned = False
@@ -221,9 +221,9 @@ class DestinationWorker:
         rounds: list[Lane | None] = [*others] or [None]
         for other in rounds:
             for lane in live:
-                worked |= self._server.serve(lane, self._clock(), urgent=urgent)
+                worked |= self._attempts.serve(lane, self._clock(), urgent=urgent)
             if other is not None:
-                worked |= self._server.serve(other, self._clock(), urgent=urgent)
+                worked |= self._attempts.serve(other, self._clock(), urgent=urgent)
                 self._finish(other)
             if self._deadline is not None and not urgent:
                 break
@@ -265,7 +265,7 @@ class DestinationWorker:
                 if answers.get(id(lane)) == lane.backoff.failures and lane.backoff.due > now:
                     due.append(lane.backoff.due)
                     continue
-                if not self._server.serve(lane, now, urgent=True):
+                if not self._attempts.serve(lane, now, urgent=True):
                     due.append(now + 0.001)
                 answers[id(lane)] = lane.backoff.failures
             if not waiting or (len(due) == len(waiting) and min(due) >= deadline):

@@ -40,7 +40,7 @@ class Site:
         self.view = ListSource()
         self.view.frames = self.source.frames
         self.worker.add_source(self.source)
-        breaker = self.worker._server.breaker
+        breaker = self.worker._attempts.breaker
         self.fallback = Fallback(
             self.other, Primary(lambda: breaker.opened_at, self.worker.cursors, after), POLICY
         )

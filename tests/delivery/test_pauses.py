@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 import pytest
 
+from otel_stdlib.delivery.attempt import Attempts
 from otel_stdlib.delivery.contract import Batch, Identity, Outcome
 from otel_stdlib.delivery.deadletter import DeadLetterFile
 from otel_stdlib.delivery.lane import Lane
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.delivery.retry import LONGEST_ASKED, Backoff
-from otel_stdlib.delivery.server import LaneServer
 from otel_stdlib.delivery.status import Status
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.errors import RetryableError, ThrottledError
@@ -88,7 +88,7 @@ def test_one_pause_holds_for_everything_that_goes_to_the_server() -> None:
 class TestAfterASlowAttempt:
     """A pause is one for the server: it begins when the attempt has ended, however long that took."""
 
-    def attempt(self, error: Exception) -> tuple[LaneServer, Lane]:
+    def attempt(self, error: Exception) -> tuple[Attempts, Lane]:
         """One that fails after fifty seconds, at 150 on a clock of the test's."""
         now = [100.0]
 
@@ -100,7 +100,7 @@ class TestAfterASlowAttempt:
             retry_delay=10, circuit_breaker_threshold=1, circuit_breaker_timeout=30, health_check_interval=20
         )
         letters = DeadLetterFile(None, Identity("test", "x"))
-        server = LaneServer(Scripted(answer), policy, letters, Status(Counters()), None, clock=lambda: now[0])
+        server = Attempts(Scripted(answer), policy, letters, Status(Counters()), None, clock=lambda: now[0])
         lane = Lane(ListSource(1), policy, lambda: 1.0, None)
         assert server.serve(lane, now[0])
         return server, lane

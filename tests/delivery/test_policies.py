@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_stdlib.delivery.batch import Linger
 from otel_stdlib.delivery.breaker import Breaker, BreakerState
+from otel_stdlib.delivery.linger import Linger
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.delivery.retry import Backoff
 from otel_stdlib.facts.errors import ConfigError

@@ -10,15 +10,15 @@ from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.errors import PermanentError
 from otel_stdlib.handlers.kafka.client import Handle
 from otel_stdlib.handlers.kafka.cursor import MOST_HOLES, Cursor, cursor_name, delete_cursor
-from otel_stdlib.handlers.kafka.lane import SpoolProducer
 from otel_stdlib.handlers.kafka.options import KafkaOptions
+from otel_stdlib.handlers.kafka.producer import SpoolProducer
 from otel_stdlib.handlers.kafka.sender import STORED
 
 __all__ = ["TransactionalSender"]
 
 _DUPLICATE = Outcome(Verdict.DUPLICATE, "its transaction was committed")
 #: Spools that have a producer of their own at once; each has a few threads.
-_MOST_LANES = 4
+_MOST_PRODUCERS = 4
 
 
 class TransactionalSender:
@@ -35,7 +35,7 @@ class TransactionalSender:
         self._identity = identity
         self._counters = counters
         self._meanwhile = meanwhile
-        self._lanes: OrderedDict[str, SpoolProducer] = OrderedDict()
+        self._producers: OrderedDict[str, SpoolProducer] = OrderedDict()
         self._probe: Handle | None = None
 
     def open(self) -> None:
@@ -54,17 +54,17 @@ class TransactionalSender:
         Raises:
             RetryableError: they cannot be asked now.
         """
-        lane = self._lane(origin)
-        before = lane.cursor
-        lane.place()
-        if before is not None and lane.cursor is not None and lane.cursor.end < before.end:
+        producer = self._producer(origin)
+        before = producer.cursor
+        producer.place()
+        if before is not None and producer.cursor is not None and producer.cursor.end < before.end:
             self._counters.add("commits_lost")
-        return None if lane.cursor is None else lane.cursor.position
+        return None if producer.cursor is None else producer.cursor.position
 
     def lost_from(self, origin: Origin) -> int | None:
         """What the brokers do not have, whatever they acknowledged once. None: they tell nothing."""
-        lane = self._lane(origin)
-        return None if lane.cursor is None else lane.cursor.end
+        producer = self._producer(origin)
+        return None if producer.cursor is None else producer.cursor.end
 
     def deliver(self, batch: Batch) -> list[Outcome] | None:
         """Store a batch and the cursor behind it, both or neither.
@@ -73,10 +73,10 @@ class TransactionalSender:
             RetryableError: nothing is stored, or it is not known.
             PermanentError: so many are refused that they do not fit a cursor: to be halved.
         """
-        lane = self._lane(batch.origin)
-        if not lane.placed:
-            lane.place()
-        cursor = lane.cursor or Cursor()
+        producer = self._producer(batch.origin)
+        if not producer.placed:
+            producer.place()
+        cursor = producer.cursor or Cursor()
         outcomes: dict[int, Outcome] = {f.lsn: _DUPLICATE for f in batch.frames if cursor.has(f.lsn)}
         # Holes below the batch are settled: their letters are written. Those beyond it are still to come.
         beyond = {lsn for lsn in cursor.holes if lsn >= batch.end}
@@ -90,7 +90,7 @@ class TransactionalSender:
             if len(holes) > MOST_HOLES:
                 raise PermanentError(f"more than {MOST_HOLES} records of one batch were refused")
             behind = Cursor(max(batch.end, cursor.end), frozenset(holes))
-            done, again = lane.send(frames, behind, alone=alone)
+            done, again = producer.send(frames, behind, alone=alone)
             if all(outcome is STORED for outcome in done.values()) and not again:
                 outcomes.update(done)
                 break
@@ -99,7 +99,7 @@ class TransactionalSender:
             rejected.update({n: o for n, o in done.items() if o.verdict is Verdict.REJECTED})
         if alone:
             self._counters.add("sent_alone", len(batch.frames))
-            lane.discard()
+            producer.discard()
         outcomes.update(rejected)
         answer = [outcomes[frame.lsn] for frame in batch.frames]
         return None if all(outcome is STORED for outcome in answer) else answer
@@ -121,32 +121,32 @@ class TransactionalSender:
     def forget(self, origin: Origin) -> None:
         """Delete the cursor of a spool that is gone."""
         name = cursor_name(self._identity, origin)
-        lane = self._lanes.pop(origin.spool_id, None) or self._new_lane(origin)
-        lane.discard()
-        if not delete_cursor(lane.connection, [name], min(2.0, self._options.timeout)):
+        producer = self._producers.pop(origin.spool_id, None) or self._new_producer(origin)
+        producer.discard()
+        if not delete_cursor(producer.connection, [name], min(2.0, self._options.timeout)):
             self._counters.add("forget_failed")
 
     def close(self) -> None:
         """End every producer; open transactions end with them."""
-        lanes = list(self._lanes.values())
-        self._lanes.clear()
-        for lane in lanes:
-            lane.discard()
+        producers = list(self._producers.values())
+        self._producers.clear()
+        for producer in producers:
+            producer.discard()
         probe, self._probe = self._probe, None
         if probe is not None:
             probe.discard()
 
-    def _lane(self, origin: Origin) -> SpoolProducer:
-        lane = self._lanes.get(origin.spool_id)
-        if lane is None:
-            lane = self._new_lane(origin)
-            self._lanes[origin.spool_id] = lane
+    def _producer(self, origin: Origin) -> SpoolProducer:
+        producer = self._producers.get(origin.spool_id)
+        if producer is None:
+            producer = self._new_producer(origin)
+            self._producers[origin.spool_id] = producer
             self._counters.add("producers")
-        self._lanes.move_to_end(origin.spool_id)
-        while len(self._lanes) > _MOST_LANES:
-            _, oldest = self._lanes.popitem(last=False)
+        self._producers.move_to_end(origin.spool_id)
+        while len(self._producers) > _MOST_PRODUCERS:
+            _, oldest = self._producers.popitem(last=False)
             oldest.discard()
-        return lane
+        return producer
 
-    def _new_lane(self, origin: Origin) -> SpoolProducer:
+    def _new_producer(self, origin: Origin) -> SpoolProducer:
         return SpoolProducer(self._options, cursor_name(self._identity, origin), origin, self._meanwhile)

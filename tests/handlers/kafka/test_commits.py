@@ -10,7 +10,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from otel_stdlib.handlers.kafka.cursor import cursor_name
-from otel_stdlib.handlers.kafka.lane import SpoolProducer
+from otel_stdlib.handlers.kafka.producer import SpoolProducer
 from tests.handlers.elasticsearch.helpers import ListSource, make_frame, make_frames
 from tests.handlers.kafka.helpers import destination, settled, stored_uids, working
 from tests.servers.kafka import KafkaBroker

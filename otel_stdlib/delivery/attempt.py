@@ -19,7 +19,7 @@ from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.errors import PermanentError, RetryableError, ThrottledError
 from otel_stdlib.spool.frame import Frame
 
-__all__ = ["LaneServer", "WithMeanwhile", "WithPreview"]
+__all__ = ["Attempts", "WithMeanwhile", "WithPreview"]
 
 #: Records that a destination is shown of its next batch.
 _SHOWN = 1_000
@@ -53,7 +53,7 @@ class _At(enum.Enum):
     LETTERS = "letters"
 
 
-class LaneServer:
+class Attempts:
     """Serves lanes of one destination, one batch a call. Used by one thread at a time.
 
     Args:
