@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from otel_stdlib.delivery.contract import Destination, Frame, Identity
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.errors import ConfigError
-from otel_stdlib.pipeline.outlet import Accept
+from otel_stdlib.pipeline.outlet import Accept, Outlet
 from otel_stdlib.pipeline.pipeline import Pipeline
 from otel_stdlib.record.formatter import OTelFormatter
 from otel_stdlib.spool.options import SpoolOptions
@@ -19,13 +19,43 @@ __all__ = ["DestinationHandler", "EncodingHandler", "check_timeout", "is_attache
 
 
 class EncodingHandler(logging.Handler):
-    """What the queue handler and the destinations' handlers share: a log call without the handler's lock.
+    """What the queue handler and the destinations' handlers share: a pipeline, and a log call without a lock.
 
-    ``flush`` and ``close`` are called by the standard library with that lock held, and a log call
-    must not wait for them.
+    The standard library calls ``flush`` and ``close`` with the handler's lock held, and a log call
+    must not wait for them. For that reason ``handle`` takes no lock, and both only seal and signal;
+    waiting is for ``flush(timeout)`` and ``stop``.
     """
 
+    #: From a log call to the destinations: the spool and its delivery threads.
+    pipeline: Pipeline
+    #: Whether a log call raises when its record cannot be stored (``durability: record``).
+    _raises: bool
     _default_formatter: OTelFormatter | None = None
+
+    def _build(
+        self,
+        kind: str,
+        outlets: Callable[[], Sequence[Outlet]],
+        spool: SpoolOptions | Mapping[str, Any] | None,
+        *,
+        respect_level: bool,
+        shutdown_timeout: object,
+    ) -> None:
+        """Make the pipeline. Called before ``super().__init__``: see ``createLock``.
+
+        Raises:
+            ConfigError: an option is wrong; the message quotes it.
+        """
+        options = SpoolOptions.of(spool)
+        self._raises = options.durability == "record"
+        self.pipeline = Pipeline(
+            kind,
+            self.record_formatter,
+            outlets,
+            options,
+            respect_level=respect_level,
+            shutdown_timeout=check_timeout(shutdown_timeout),
+        )
 
     def createLock(self) -> None:
         """Make the handler's lock, once.
@@ -49,6 +79,36 @@ class EncodingHandler(logging.Handler):
         self.emit(record)
         return True
 
+    def emit(self, record: logging.LogRecord) -> None:
+        """Put one record into the spool."""
+        try:
+            self.pipeline.log(record)
+        except Exception:
+            if self._raises:
+                raise
+            self.pipeline.count_error(record)
+            self.handleError(record)
+
+    def start(self) -> None:
+        """Start delivery now instead of with the first record: what a dead process left is sent."""
+        self.pipeline.start()
+
+    def flush(self, timeout: float | None = None) -> bool:  # type: ignore[override]
+        """Wait up to ``timeout`` seconds until everything logged before is delivered to every destination.
+
+        Without a timeout, as the standard library calls it, it returns at once.
+        """
+        return True if timeout is None else self.pipeline.flush(timeout)
+
+    def close(self) -> None:
+        """Seal and signal: what was logged is delivered in the background. Never waits."""
+        self.pipeline.close_soon()
+        super().close()
+
+    def stop(self, timeout: float | None = None) -> bool:
+        """Deliver until the deadline and stop the threads; True when nothing is left."""
+        return self.pipeline.stop(timeout)
+
     def record_formatter(self) -> OTelFormatter:
         """The formatter that shapes lines here: its own, the queue handler's, or the default one."""
         if isinstance(self.formatter, OTelFormatter):
@@ -64,10 +124,6 @@ class DestinationHandler(EncodingHandler):
     Behind an ``OTelQueueHandler`` it is one of several outlets of that handler's spool.
     Attached straight to a logger it has a spool and a delivery thread of its own; a log call
     costs the same and never waits either way.
-
-    ``handle`` takes no lock to log: ``flush`` and ``close`` are called by the standard library
-    with the handler's lock held, and a log call must not wait for them. For that reason both
-    only seal and signal; waiting is for ``flush(timeout)``.
 
     Args:
         level: as for every handler.
@@ -92,17 +148,9 @@ class DestinationHandler(EncodingHandler):
         shutdown_timeout: float = 5.0,
     ) -> None:
         self.createLock()
-        self._spool_options = SpoolOptions.of(spool)
+        self._build(self.kind, lambda: (self,), spool, respect_level=False, shutdown_timeout=shutdown_timeout)
         #: What the spool in front of it promises: its own, or the queue handler's.
-        self.durability = self._spool_options.durability
-        self._pipeline = Pipeline(
-            self.kind,
-            self.record_formatter,
-            lambda: (self,),
-            self._spool_options,
-            respect_level=False,
-            shutdown_timeout=check_timeout(shutdown_timeout),
-        )
+        self.durability = self.pipeline.options.durability
         super().__init__(level)
 
     # -- an outlet --------------------------------------------------------------------
@@ -146,43 +194,13 @@ class DestinationHandler(EncodingHandler):
 
     # -- a handler ---------------------------------------------------------------------
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Put one record into the handler's own spool."""
-        try:
-            self._pipeline.log(record)
-        except Exception:
-            if self._spool_options.durability == "record":
-                raise
-            self._pipeline.count_error(record)
-            self.handleError(record)
-
-    def start(self) -> None:
-        """Start delivery now instead of with the first record: what a dead process left is sent."""
-        self._pipeline.start()
-
-    def flush(self, timeout: float | None = None) -> bool:  # type: ignore[override]
-        """Wait up to ``timeout`` seconds until everything logged before is delivered.
-
-        Without a timeout, as the standard library calls it, it returns at once.
-        """
-        return True if timeout is None else self._pipeline.flush(timeout)
-
-    def close(self) -> None:
-        """Seal and signal: what was logged is delivered in the background. Never waits."""
-        self._pipeline.close_soon()
-        super().close()
-
-    def stop(self, timeout: float | None = None) -> bool:
-        """Deliver until the deadline and stop the threads; True when nothing is left."""
-        return self._pipeline.stop(timeout)
-
     def health(self) -> dict[str, Any]:
         """The state of its own spool and destination: see ``docs/health.md``."""
         report = {
             "name": self.outlet_name,
             "kind": self.kind,
             "attached": is_attached(self),
-            **self._pipeline.snapshot(),
+            **self.pipeline.snapshot(),
         }
         if self._counts is not None:
             report["counts"] = dict(self._counts.snapshot())

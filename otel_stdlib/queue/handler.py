@@ -11,9 +11,8 @@ from typing import Any
 from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.errors import ConfigError, StateError
 from otel_stdlib.facts.options import check_flag
-from otel_stdlib.handlers.base import DestinationHandler, EncodingHandler, check_timeout, is_attached
+from otel_stdlib.handlers.base import DestinationHandler, EncodingHandler, is_attached
 from otel_stdlib.pipeline.outlet import Outlet
-from otel_stdlib.pipeline.pipeline import Pipeline
 from otel_stdlib.queue.listener import OTelQueueListener
 from otel_stdlib.queue.resolve import HandlerList
 from otel_stdlib.record import factory
@@ -94,18 +93,15 @@ class OTelQueueHandler(EncodingHandler, logging.handlers.QueueHandler):
         check_flag("fast_records", fast_records)
         self._fast_records = fast_records
         self._targets = HandlerList(handlers)
-        options = SpoolOptions.of(spool)
-        self._raises = options.durability == "record"
         self._listener: Any = None
         #: Options that Python 3.12's ``dictConfig`` drops under ``class:``.
         self.lost_options: tuple[str, ...] = ()
-        self.pipeline = Pipeline(
+        self._build(
             "queue",
-            self.record_formatter,
             self._outlets,
-            options,
+            spool,
             respect_level=respect_handler_level,
-            shutdown_timeout=check_timeout(shutdown_timeout),
+            shutdown_timeout=shutdown_timeout,
         )
         if queue is not None and not hasattr(queue, "put_nowait"):
             raise ConfigError(f"option 'queue' must be a queue, not {queue!r}", option="queue")
@@ -217,28 +213,6 @@ class OTelQueueHandler(EncodingHandler, logging.handlers.QueueHandler):
                 "Python 3.12 drops these options of OTelQueueHandler under 'class:': "
                 f"{', '.join(self.lost_options)}; write '(): otel_stdlib.OTelQueueHandler' instead",
             )
-
-    # -- start, flush, end -----------------------------------------------------------------
-
-    def start(self) -> None:
-        """Start delivery now instead of with the first record: what a dead process left is sent."""
-        self.pipeline.start()
-
-    def flush(self, timeout: float | None = None) -> bool:  # type: ignore[override]
-        """Wait up to ``timeout`` seconds until every handler behind it has what was logged before.
-
-        Without a timeout, as the standard library calls it, it returns at once.
-        """
-        return True if timeout is None else self.pipeline.flush(timeout)
-
-    def close(self) -> None:
-        """Seal and signal: what was logged is delivered in the background. Never waits."""
-        self.pipeline.close_soon()
-        logging.Handler.close(self)
-
-    def stop(self, timeout: float | None = None) -> bool:
-        """Deliver until the deadline and stop the threads; True when nothing is left."""
-        return self.pipeline.stop(timeout)
 
     def health(self) -> dict[str, Any]:
         """The state of the spool and of every destination: see ``docs/health.md``."""

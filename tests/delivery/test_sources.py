@@ -96,7 +96,7 @@ def test_who_reads_along_holds_nothing(tmp_path: Path) -> None:
         for n in range(50):
             handler.handle(logging.LogRecord("shop", logging.INFO, __file__, n, "waits", None, None))
         eventually(lambda: len(whole_lines(tmp_path / "a.jsonl.waiting")) == 50)
-        generation = handler._pipeline._generation
+        generation = handler.pipeline._generation
         assert generation is not None
         [fallback] = generation.fallbacks.values()
         [lane] = fallback._worker._lanes

@@ -31,7 +31,7 @@ def record(message: str) -> logging.LogRecord:
 
 def generation_of(handler: JSONLFileHandler) -> Generation:
     """What runs."""
-    found = handler._pipeline._generation
+    found = handler.pipeline._generation
     assert found is not None
     return found
 
@@ -119,7 +119,7 @@ def test_flush_waits_for_what_another_thread_is_closing(
 def test_a_generation_that_is_taken_out_is_in_one_place_at_least(handler: JSONLFileHandler) -> None:
     """Between the look at what runs and the look at what retires nothing is missed."""
     handler.handle(record("waits"))
-    pipeline = handler._pipeline
+    pipeline = handler.pipeline
     generation = generation_of(handler)
     missing: list[str] = []
 
