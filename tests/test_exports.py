@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import re
+import subprocess
+import sys
 import types
 
 import pytest
+
+from tests.tree import ROOT
 
 ROOTS = ("otel_stdlib", "otel_stdlib.filters", "otel_stdlib.handlers", "otel_stdlib.testing")
 
@@ -71,3 +76,67 @@ def test_every_public_name_has_a_docstring(root: types.ModuleType) -> None:
                 if inspect.isfunction(thing) and not method.startswith("_") and not inspect.getdoc(thing)
             ]
     assert [] == bare
+
+
+def test_type_checkers_read_the_same_names(root: types.ModuleType) -> None:
+    """What is imported for type checkers is what the table of names to load on demand has, and ``__all__``."""
+    assert root.__file__
+    with open(root.__file__, encoding="utf-8") as file:
+        tree = ast.parse(file.read())
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    read = {
+        (node.module, name.name)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for name in node.names
+    }
+    table = next(node for node in ast.walk(block.orelse[0]) if isinstance(node, ast.Dict))
+    places: dict[str, str] = ast.literal_eval(table)
+    assert read == {(place, name) for place, names in places.items() for name in names.split()}
+    assert sorted(root.__all__) == sorted(name for _, name in read)
+
+
+#: Modules of ours and of others that ``import otel_stdlib`` may load beyond those of ``logging``.
+_MOST_MODULES = 60
+
+_LOADED = """
+import logging, sys
+before = set(sys.modules)
+import otel_stdlib
+print(*sorted(set(sys.modules) - before))
+"""
+
+
+def test_importing_the_package_loads_little() -> None:
+    """No backend, no parser, no event loop, and few modules at all: names are loaded when they are used."""
+    done = subprocess.run(
+        [sys.executable, "-c", _LOADED], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    loaded = done.stdout.split()
+    assert len(loaded) <= _MOST_MODULES, loaded
+    heavy = (
+        "otel_stdlib.handlers",
+        "otel_stdlib.config",
+        "otel_stdlib.facade",
+        "yaml",
+        "orjson",
+        "asyncio",
+        "ssl",
+    )
+    assert [] == [name for name in loaded if name.startswith(heavy)]
+
+
+_ONE_BACKEND = """
+import sys
+from otel_stdlib.handlers import JSONLFileHandler
+print(*sorted(name for name in sys.modules if name.startswith("otel_stdlib.handlers.")))
+"""
+
+
+def test_naming_one_backend_loads_no_other() -> None:
+    """A process that writes files has no code of the network's backends in memory."""
+    done = subprocess.run(
+        [sys.executable, "-c", _ONE_BACKEND], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    others = ("elasticsearch", "kafka", "otlp", "postgres")
+    assert [] == [name for name in done.stdout.split() if name.split(".")[2] in others]

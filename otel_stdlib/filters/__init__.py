@@ -1,8 +1,16 @@
 """Filters for ``logging``."""
 
-from otel_stdlib.facts.public import show_as_public
-from otel_stdlib.filters.trace_context import TraceContextFilter
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from otel_stdlib.facts.public import load_on_demand
 
 __all__ = ["TraceContextFilter"]
 
-_shown = show_as_public(__name__, __all__, globals())
+if TYPE_CHECKING:  # what type checkers and editors read; a test holds that both are the same
+    from otel_stdlib.filters.trace_context import TraceContextFilter
+else:
+    __getattr__, __dir__ = load_on_demand(
+        __name__, {"otel_stdlib.filters.trace_context": "TraceContextFilter"}
+    )
