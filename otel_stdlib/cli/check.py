@@ -111,7 +111,7 @@ def _behind(entry: dict[str, Any]) -> str:
     behind = entry.get("handlers")
     if not isinstance(behind, list):
         return ""
-    return f" to {', '.join(map(str, behind))}" if behind else " to nobody: 'handlers' is empty"
+    return f" to {', '.join(map(str, behind))}" if behind else ""
 
 
 def _mapping(value: Any) -> list[tuple[str, dict[str, Any]]]:

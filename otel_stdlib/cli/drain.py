@@ -78,8 +78,9 @@ def _drain_one(orphan: Orphan, senders: Sequence[_Sender], anywhere: bool, deadl
     """How many of its destinations still wait for it."""
     resource = b"{}" if orphan.manifest is None else orphan.manifest.resource
     waiting = {t.hash: t.name for t in orphan.targets if not orphan.is_settled(t.hash)}
+    finished = orphan.is_finished()
     for sender in senders:
-        if anywhere or sender.key in waiting:
+        if not finished and (anywhere or sender.key in waiting):
             source = OrphanSource(orphan, Origin(orphan.spool_id, resource), sender.key)
             sender.worker.add_source(source)
             done = sender.worker.flush({source: source.head()}, max(0.0, deadline - time.monotonic()))
@@ -87,10 +88,11 @@ def _drain_one(orphan: Orphan, senders: Sequence[_Sender], anywhere: bool, deadl
                 f"{orphan.spool_id} -> {sender.name}: {'delivered' if done else 'not finished'}", flush=True
             )
             if done and anywhere:
-                waiting.clear()
+                finished = True
             elif done:
                 waiting.pop(sender.key, None)
-    if not waiting and (anywhere or orphan.manifest is not None):
+                finished = orphan.manifest is not None and not waiting
+    if finished:
         orphan.remove()
         return 0
     print(

@@ -105,7 +105,12 @@ def _make_handler(entry: dict[str, Any]) -> logging.Handler:
         handler: logging.Handler = kind(**options)
         return handler
     options.pop("listener", None)
-    options.pop("queue", None)
+    if options.pop("queue", None) is None and not options.get("handlers"):
+        raise ConfigError(
+            "a queue handler needs at least one handler to deliver to: set 'handlers' to a list of handler names, "
+            "for example [file]",
+            option="handlers",
+        )
     queue_handler: logging.Handler = kind(**options)
     return queue_handler
 

@@ -68,11 +68,11 @@ class Adopter:
             self._take(orphan, now)
 
     def _take(self, orphan: Orphan, now: float) -> None:
-        open_targets = {target.hash for target in orphan.targets if not orphan.is_settled(target.hash)}
-        ours = open_targets & set(self._workers)
-        if orphan.manifest is not None and not open_targets:
+        if orphan.is_finished():
             self._remove(orphan)
             return
+        open_targets = {target.hash for target in orphan.targets if not orphan.is_settled(target.hash)}
+        ours = open_targets & set(self._workers)
         if not ours or orphan.manifest is None:
             self._leave(orphan, open_targets, now)
             return

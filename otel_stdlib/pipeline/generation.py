@@ -6,10 +6,9 @@ a new one at the next record. The old one delivers what it has and goes.
 
 from __future__ import annotations
 
-import itertools
 import threading
 import time
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -20,7 +19,8 @@ from otel_stdlib.delivery.worker import DestinationWorker
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.pipeline.adoption import Adopter
-from otel_stdlib.pipeline.report import LossReport
+from otel_stdlib.pipeline.report import LossReport, say_undeliverable
+from otel_stdlib.pipeline.status import distance, status_of
 from otel_stdlib.spool.keeper import Evicted, Keeper
 from otel_stdlib.spool.writer import Spool
 
@@ -49,6 +49,8 @@ class Generation:
         fallbacks: Mapping[str, Fallback] | None = None,
     ) -> None:
         self.spool = spool
+        #: Where its first record begins.
+        self._begin = spool.published
         self.workers = workers
         self.fallbacks = fallbacks or {}
         self._running: list[DestinationWorker | Fallback] = [*workers.values(), *self.fallbacks.values()]
@@ -110,6 +112,10 @@ class Generation:
         self._count("evicted", worker, {severity: -count for severity, count in counts.items()})
 
     def _count_lost(self, reason: str, lost: Sequence[Evicted]) -> None:
+        if not self.workers:
+            for severity, count in lost[0].by_severity.items():
+                self._counters.add(f"{reason}:{severity}", count)
+            return
         for worker, entry in zip(self.workers.values(), lost, strict=True):
             self._count(reason, worker, entry.by_severity)
 
@@ -157,17 +163,17 @@ class Generation:
 
     def _finish(self, deadline: float) -> bool:
         now = time.monotonic()
-        if not self.is_delivered() and now < deadline:
+        if self.workers and not self.is_delivered() and now < deadline:
             self._wake.clear()
             return False
         self.stop(now + 1.0)
         return True
 
     def is_delivered(self) -> bool:
-        """Whether every destination has everything in this process's own spool."""
+        """Whether every destination has everything in this process's own spool; with none, whether it is empty."""
         settled = self.spool.settle()
         head = self.spool.published
-        return settled and all(source.cursor >= head for source in self.sources.values())
+        return settled and all(cursor >= head for cursor in self._cursors() or (self._begin,))
 
     def flush(self, timeout: float) -> bool:
         """Wait until every destination has what was logged before the call."""
@@ -177,7 +183,7 @@ class Generation:
         done = True
         for key, worker in self.workers.items():
             done &= worker.flush({self.sources[key]: head}, max(0.0, deadline - time.monotonic()))
-        return done
+        return done if self.workers else self.is_delivered()
 
     def stop(self, deadline: float) -> bool:
         """Deliver until ``deadline``, stop the threads, and delete the spool if nothing is left in it."""
@@ -221,7 +227,7 @@ class Generation:
 
     def left_bytes(self) -> int:
         """About how many bytes of records still wait on the disk in this process's own spool."""
-        return max((_distance(self.spool, each.cursor, True) for each in self.sources.values()), default=0)
+        return max(distance(self.spool, cursor, True) for cursor in self._cursors() or (self._begin,))
 
     def _retire(self) -> bool:
         with self._retire_lock:
@@ -231,6 +237,8 @@ class Generation:
             self._done = done = self.is_delivered()
             if not done:
                 self._count_lost("memory", self.keeper.only_in_memory())
+                if not self.workers and (left := self.left_bytes()):
+                    say_undeliverable(self.spool.spool_id, left)
             self._losses.tend()
             directory = self.spool.directory
             if done and directory is not None:
@@ -245,39 +253,4 @@ class Generation:
 
     def snapshot(self) -> dict[str, Any]:
         """Its part of a status report."""
-        spool = self.spool
-        destinations: dict[str, Any] = {}
-        for key, worker in self.workers.items():
-            destination = worker.snapshot()
-            destination["lag_bytes"] = _distance(spool, self.sources[key].cursor)
-            if key in self.fallbacks:
-                destination["fallback"] = self.fallbacks[key].snapshot()
-            destinations[_free_name(worker.name, destinations)] = destination
-        report: dict[str, Any] = {
-            "destinations": destinations,
-            "spool_id": spool.spool_id,
-            "in_memory": spool.directory is None,
-            "used_bytes": spool.used_bytes(),
-            "memory_bytes": sum([s.capacity for s in list(spool.segments.values()) if not s.on_disk]),
-            "cap_bytes": spool.cap,
-            "disk_error": None if spool.disk_error is None else str(spool.disk_error),
-        }
-        if self.adopter is not None:
-            report["orphans"] = self.adopter.snapshot()
-        return report
-
-
-def _free_name(name: str, taken: Container[str]) -> str:
-    """``name``, or with the first free number: handlers of one kind need no names of their own."""
-    numbered = (f"{name}-{number}" for number in itertools.count(2))
-    return next(free for free in itertools.chain((name,), numbered) if free not in taken)
-
-
-def _distance(spool: Spool, cursor: int, only_on_disk: bool = False) -> int:
-    head = spool.published
-    parts = [
-        min(head, segment.base + segment.capacity) - max(cursor, segment.base)
-        for segment in list(spool.segments.values())
-        if segment.on_disk or not only_on_disk
-    ]
-    return sum(part for part in parts if part > 0)
+        return status_of(self)

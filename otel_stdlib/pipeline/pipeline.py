@@ -259,7 +259,7 @@ class Pipeline:
             return
         self._detach()
         for each in list(self._retiring):
-            if not each.finish_at_exit(deadline) and (left := each.left_bytes()):
+            if not each.finish_at_exit(deadline) and each.workers and (left := each.left_bytes()):
                 say(
                     "exit",
                     f"{self.name}: {left} bytes of records wait in the spool {each.spool.spool_id}"

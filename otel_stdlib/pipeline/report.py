@@ -8,7 +8,7 @@ from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.severity import severity_range_name
 
-__all__ = ["LossReport", "losses"]
+__all__ = ["LossReport", "losses", "say_undeliverable"]
 
 #: What the reasons of ``Spool`` and ``Keeper`` mean.
 _REASONS = {
@@ -36,6 +36,16 @@ def losses(counts: Mapping[str, int]) -> dict[str, dict[str, int]]:
         label = severity_range_name(int(severity or 0)) or "UNSPECIFIED"
         by_name[label] = by_name.get(label, 0) + count
     return found
+
+
+def say_undeliverable(spool_id: str, size: int) -> None:
+    """Report records that were logged to a queue handler without handlers, and how to send them."""
+    say(
+        f"undeliverable:{spool_id}",
+        f"{size} bytes of records stay in the spool {spool_id}: no handler was configured for them; send them "
+        "with 'otel-stdlib spool drain --config FILE --to HANDLER'",
+        force=True,
+    )
 
 
 class LossReport:

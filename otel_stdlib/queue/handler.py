@@ -163,7 +163,11 @@ class OTelQueueHandler(EncodingHandler, logging.handlers.QueueHandler):
             factory.install()
         outlets = self._targets.outlets()
         if not outlets:
-            say("no-handlers", "OTelQueueHandler has no handlers behind it: records wait in the spool")
+            say(
+                "no-handlers",
+                "OTelQueueHandler has no handlers: records are kept in the spool and not delivered; set "
+                "'handlers' to a list of handler names",
+            )
         for outlet in outlets:
             if isinstance(outlet, DestinationHandler):
                 outlet.use_default_formatter(formatter)

@@ -42,7 +42,7 @@ class Keeper:
     Args:
         spool: the spool.
         cursors: answers with every destination's cursor.
-        on_evicted: is told what each destination lost, in the order of ``cursors``.
+        on_evicted: is told what each destination lost, in the order of ``cursors``; one entry where there is none.
         claim: is told the LSNs of a segment that is about to be evicted, from and below, and answers
             with every destination's cursor at that moment; None: ``cursors`` is asked.
     """
@@ -154,7 +154,7 @@ class Keeper:
         # Counted before it goes: an evicted record is a lost one for whoever had not read it.
         start, stop = segment.base, (segment.number + 1) << 32
         cursors = self._cursors() if self._claim is None else self._claim(start, stop)
-        lost = [Evicted(cursor, Counter()) for cursor in cursors]
+        lost = _losers(cursors)
         self._count(segment, stop, lost)
         # Told first as well: whoever finds it gone, ``flush`` for one, finds it counted.
         self._on_evicted(lost)
@@ -163,7 +163,7 @@ class Keeper:
     def only_in_memory(self) -> Sequence[Evicted]:
         """What each destination still waits for in segments that are no files: lost with the process."""
         spool = self._spool
-        lost = [Evicted(cursor, Counter()) for cursor in self._cursors()]
+        lost = _losers(self._cursors())
         for segment in list(spool.segments.values()):
             if not segment.on_disk:
                 self._count(segment, min(spool.published, (segment.number + 1) << 32), lost)
@@ -192,6 +192,11 @@ class Keeper:
             if segment is not None and segment.descriptor is not None:
                 os.fdatasync(segment.descriptor.fd)
         spool.synced = target
+
+
+def _losers(cursors: Sequence[int]) -> list[Evicted]:
+    """Whose losses are counted: every destination's; without one all records are lost once."""
+    return [Evicted(cursor, Counter()) for cursor in cursors or (0,)]
 
 
 def _severities(frames: Sequence[Frame], cursor: int) -> list[int]:

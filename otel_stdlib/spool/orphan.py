@@ -54,12 +54,16 @@ class OrphanStore:
         return self._head
 
     def segment(self, number: int) -> OrphanSegment | None:
-        """A segment; None when it is gone or cannot be read."""
+        """A segment; None when it is gone.
+
+        Raises:
+            OSError: it cannot be read now (no descriptors left, a failing disk). Its records still wait.
+        """
         if self._open is not None and self._open.number == number:
             return self._open
         try:
             self._open = OrphanSegment(self._directory.fd, number)
-        except OSError:
+        except FileNotFoundError:
             return None
         return self._open
 
@@ -72,6 +76,9 @@ class Orphan:
     """An adopted spool: its manifest, its segments, and a cursor for each of its targets.
 
     The lock is held until ``remove`` or ``release``. Nothing is ever appended to it.
+
+    Raises:
+        OSError: it cannot be read now.
     """
 
     def __init__(self, directory: SpoolDirectory) -> None:
@@ -104,7 +111,7 @@ class Orphan:
     def _read_manifest(self) -> bytes:
         try:
             fd = os.open(MANIFEST_NAME, os.O_RDONLY | SAFE_OPEN, dir_fd=self.directory.fd)
-        except OSError:
+        except FileNotFoundError:
             return b""
         try:
             return os.read(fd, 1 << 20)
@@ -125,14 +132,28 @@ class Orphan:
         return CursorFile(self.directory.fd, cursor_name(target_hash))
 
     def is_settled(self, target_hash: str) -> bool:
-        """Whether a target has everything."""
+        """Whether a target has everything. What cannot be read now is not settled."""
         try:
             value = self.cursor(target_hash).value
+            return value >= self._head or self._is_empty_from(value)
         except OSError:
             return False
-        if value >= self._head:
-            return True
-        return not Reader(self.new_store(), self.seed).read(value, 1, 1 << 50).frames
+
+    def _is_empty_from(self, lsn: int) -> bool:
+        # Damaged records are no reason to delete it here: delivery skips and counts them.
+        found = Reader(self.new_store(), self.seed).read(lsn, 1, 1 << 50)
+        return not found.frames and not found.damaged
+
+    def is_finished(self) -> bool:
+        """Whether nothing in it waits any more. Records that no destination was named for still wait."""
+        if self.manifest is None:
+            return False
+        if self.targets:
+            return all(self.is_settled(target.hash) for target in self.targets)
+        try:
+            return self._is_empty_from(0)
+        except OSError:
+            return False
 
     def size_bytes(self) -> int:
         """The size of its segments."""
@@ -198,4 +219,10 @@ class Scanner:
             return None
         except (OSError, SpoolUnavailable):
             return None
-        return None if directory is None else Orphan(directory)
+        if directory is None:
+            return None
+        try:
+            return Orphan(directory)
+        except OSError:
+            directory.release()
+            return None

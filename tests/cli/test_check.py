@@ -110,7 +110,9 @@ def test_a_document_for_dict_config(tmp_path: Path) -> None:
         "version: 1\nhandlers:\n  queue:\n    (): otel_stdlib.OTelQueueHandler\n    handlers: []\n"
         "root: {handlers: [queue]}\n"
     )
-    assert "to nobody: 'handlers' is empty" in check(tmp_path, nobody).stdout
+    done = check(tmp_path, nobody)
+    assert 1 == done.returncode
+    assert "c.yaml:5:5: handlers.queue.handlers: a queue handler needs at least one handler" in done.stdout
     bad = "version: 1\nhandlers:\n  f:\n    class: otel_stdlib.handlers.JSONLFileHandler\n    filenam: x\n"
     done = check(tmp_path, bad)
     assert 1 == done.returncode

@@ -121,6 +121,14 @@ HEAD = "version: 1\n"
             "5:13: handlers.q.spool.overflow: must be one of shed, drop_oldest, block, not 'drop'",
         ),
         (
+            HEAD + "handlers:\n  q:\n    (): otel_stdlib.OTelQueueHandler\n    handlers: []\n",
+            "5:5: handlers.q.handlers: a queue handler needs at least one handler to deliver to",
+        ),
+        (
+            HEAD + "handlers:\n  q:\n    (): otel_stdlib.OTelQueueHandler\n",
+            "3:3: handlers.q: a queue handler needs at least one handler to deliver to",
+        ),
+        (
             HEAD + "formatters:\n  f:\n    (): otel_stdlib.OTelFormatter\n    format: xml\n",
             "5:5: formatters.f.format: option 'format' must be one of",
         ),
