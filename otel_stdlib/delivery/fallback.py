@@ -16,10 +16,10 @@ from otel_stdlib.delivery.deadletter import DeadLetterFile
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.delivery.worker import DestinationWorker
 from otel_stdlib.facts.clock import Clock, monotonic
-from otel_stdlib.facts.errors import ConfigError
+from otel_stdlib.facts.options import check_seconds
 from otel_stdlib.spool.frame import Frame
 
-__all__ = ["Fallback", "FallbackSource", "Primary", "check_after"]
+__all__ = ["Fallback", "FallbackSource", "Primary"]
 
 
 class Primary:
@@ -43,7 +43,7 @@ class Primary:
     ) -> None:
         self._outage = outage
         self._cursors = cursors
-        self._after = check_after(after)
+        self._after = check_seconds("fallback.after", after, 0)
         self._clock = clock
 
     def is_down(self) -> bool:
@@ -54,19 +54,6 @@ class Primary:
     def cursor(self, origin: Origin) -> int | None:
         """Everything below is settled there; None when it has no such source (any more)."""
         return self._cursors().get(origin.spool_id)
-
-
-def check_after(after: object) -> float:
-    """The option ``after`` of a fallback.
-
-    Raises:
-        ConfigError: it is not a number of seconds of 0 or more.
-    """
-    if isinstance(after, bool) or not isinstance(after, (int, float)) or not 0 <= after < 1e9:
-        raise ConfigError(
-            f"option 'after' of 'fallback' must be seconds of 0 or more, not {after!r}", option="after"
-        )
-    return float(after)
 
 
 class FallbackSource:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from otel_stdlib.facts.errors import ConfigError
+from otel_stdlib.facts.options import check_seconds, check_whole
 
 __all__ = ["DeliveryPolicy", "RetryOptions"]
 
 
 @dataclass(frozen=True)
 class RetryOptions:
-    """The options that the back end of every server has. Times in seconds."""
+    """When a destination that fails is tried again. Every backend has these defaults. Times in seconds."""
 
-    #: Failures in a row before one is said on stderr. It never bounds the life of a record.
+    #: Failures in a row before one is reported on stderr. It never limits how long a record is retried.
     max_retries: int = 3
     #: The first pause after a failure; it doubles up to ``max_retry_delay``.
     retry_delay: float = 1.0
@@ -22,13 +23,13 @@ class RetryOptions:
     health_check_interval: float = 30.0
     #: Failures in a row that open the breaker.
     circuit_breaker_threshold: int = 5
-    #: How long an open breaker keeps everything away from the server.
+    #: How long an open breaker keeps everything away from the destination.
     circuit_breaker_timeout: float = 60.0
 
 
 @dataclass(frozen=True)
-class DeliveryPolicy:
-    """Limits and times of delivery. Times in seconds.
+class DeliveryPolicy(RetryOptions):
+    """Limits and times of delivery: when to retry, and how batches are cut. Times in seconds.
 
     Raises:
         ConfigError: a value is out of range; the message quotes the option.
@@ -40,33 +41,22 @@ class DeliveryPolicy:
     batch_bytes: int = 1 << 20
     #: How long a batch that is not full waits for more.
     batch_age: float = 0.0
-    #: So many records do not wait for more, though they fill no batch. None: only a full batch goes at once.
+    #: Send without lingering once this many records are waiting, even if the batch is not full.
+    #: None: only a full batch is sent at once.
     linger_records: int | None = None
-    #: The first pause after a failure; it doubles with each further one.
-    retry_delay: float = 0.5
-    #: No pause is longer.
-    max_retry_delay: float = 60.0
-    #: Failures in a row before one is said on stderr. It never bounds the life of a record.
-    max_retries: int = 3
-    #: Failures in a row that open the breaker.
-    circuit_breaker_threshold: int = 5
-    #: How long the open breaker keeps everything away from the destination.
-    circuit_breaker_timeout: float = 30.0
-    #: Pause between health checks while the breaker is open.
-    health_check_interval: float = 30.0
     #: How often a waiting thread looks for new records. A log call never wakes it.
     poll_interval: float = 0.05
 
     def __post_init__(self) -> None:
         for name in ("batch_records", "batch_bytes", "circuit_breaker_threshold"):
-            _whole(name, getattr(self, name), 1)
+            check_whole(name, getattr(self, name), 1)
         if self.linger_records is not None:
-            _whole("linger_records", self.linger_records, 1)
-        _whole("max_retries", self.max_retries, 0)
+            check_whole("linger_records", self.linger_records, 1)
+        check_whole("max_retries", self.max_retries, 0)
         for name in ("batch_age", "retry_delay", "max_retry_delay"):
-            _seconds(name, getattr(self, name), zero=True)
+            check_seconds(name, getattr(self, name), 0)
         for name in ("circuit_breaker_timeout", "health_check_interval", "poll_interval"):
-            _seconds(name, getattr(self, name), zero=False)
+            check_seconds(name, getattr(self, name))
         if self.max_retry_delay < self.retry_delay:
             raise ConfigError(
                 f"option 'max_retry_delay' ({self.max_retry_delay}) must not be below "
@@ -96,17 +86,3 @@ class DeliveryPolicy:
         for name in ("batch_records", "batch_bytes"):
             given[name] *= parts
         return cls(**given)
-
-
-def _whole(name: str, value: object, low: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < low:
-        raise ConfigError(
-            f"option {name!r} must be a whole number of at least {low}, not {value!r}", option=name
-        )
-
-
-def _seconds(name: str, value: object, *, zero: bool) -> None:
-    good = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e9
-    if not good or (value == 0 and not zero):
-        least = "of 0 or more" if zero else "above 0"
-        raise ConfigError(f"option {name!r} must be seconds {least}, not {value!r}", option=name)

@@ -1,4 +1,4 @@
-"""What every back end's options check the same way."""
+"""Checks of options: one rule and one wording for all of them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from difflib import get_close_matches
 from otel_stdlib.facts.errors import ConfigError
 
 __all__ = ["check_choice", "check_flag", "check_names", "check_seconds", "check_whole", "nearest"]
+
+#: The most that a number without a limit of its own may be: what a file's offset can hold.
+_MANY = 1 << 62
+#: The most seconds, some 30 years: what every system's waits take.
+_LONG = 1e9
 
 
 def nearest(name: object, known: Iterable[str], *, listed: bool = True) -> str:
@@ -35,28 +40,32 @@ def check_names(given: Iterable[object], known: Iterable[str], message: str) -> 
             raise ConfigError(message.format(repr(name)) + nearest(name, names), option=str(name))
 
 
-def check_whole(name: str, value: object, low: int, high: int) -> None:
-    """Refuse what is no whole number from ``low`` to ``high``.
+def check_whole(name: str, value: object, low: int, high: int | None = None) -> None:
+    """Refuse anything but an integer from ``low`` to ``high``, or of ``low`` or more without ``high``.
+
+    ``name`` may have the section that the option is in: ``spool.max_bytes``.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: it is another type or out of range.
     """
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise ConfigError(
-            f"option {name!r} must be a whole number from {low} to {high}, not {value!r}", option=name
-        )
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= (high or _MANY):
+        limits = f"of {low} or more" if high is None else f"from {low} to {high}"
+        raise _wrong(name, f"a whole number {limits}", value)
 
 
-def check_seconds(name: str, value: object, high: int) -> None:
-    """Refuse what is no number above 0 and up to ``high``.
+def check_seconds(name: str, value: object, low: float | None = None, high: float | None = None) -> float:
+    """Return seconds as a float: above 0 without ``low``, else of ``low`` or more; up to ``high``.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: it is not a number, or is out of range.
     """
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 < value <= high:
-        raise ConfigError(
-            f"option {name!r} must be seconds above 0 and up to {high}, not {value!r}", option=name
-        )
+    number = value if isinstance(value, (int, float)) and not isinstance(value, bool) else -1.0
+    longest = _LONG if high is None else high
+    if not (0 < number <= longest if low is None else low <= number <= longest):
+        most = "" if high is None else f" and up to {high}"
+        limits = f"above 0{most}" if low is None else f"of {low} or more{most}"
+        raise _wrong(name, f"a number of seconds {limits}", value)
+    return float(number)
 
 
 def check_flag(name: str, value: object) -> None:
@@ -66,17 +75,20 @@ def check_flag(name: str, value: object) -> None:
         ConfigError: it is neither.
     """
     if not isinstance(value, bool):
-        raise ConfigError(f"option {name!r} must be true or false, not {value!r}", option=name)
+        raise _wrong(name, "true or false", value)
 
 
 def check_choice(name: str, value: object, allowed: Sequence[str]) -> None:
-    """Refuse what is none of ``allowed``.
+    """Refuse anything but one of ``allowed``.
 
     Raises:
-        ConfigError: it is none, with the nearest one where there is one.
+        ConfigError: with the nearest allowed value, where one is near.
     """
     if value not in allowed:
-        hint = nearest(value, allowed, listed=False)
-        raise ConfigError(
-            f"option {name!r} must be one of {', '.join(allowed)}, not {value!r}{hint}", option=name
-        )
+        raise _wrong(name, f"one of {', '.join(allowed)}", value, nearest(value, allowed, listed=False))
+
+
+def _wrong(name: str, rule: str, value: object, hint: str = "") -> ConfigError:
+    section, _, option = name.rpartition(".")
+    where = f"option {option!r} of {section!r}" if section else f"option {option!r}"
+    return ConfigError(f"{where} must be {rule}, not {value!r}{hint}", option=option)

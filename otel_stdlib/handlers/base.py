@@ -9,13 +9,13 @@ from typing import Any, ClassVar
 from otel_stdlib.delivery.contract import Destination, Frame, Identity
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.facts.counters import Counters
-from otel_stdlib.facts.errors import ConfigError
+from otel_stdlib.facts.options import check_seconds
 from otel_stdlib.pipeline.outlet import Accept, Outlet
 from otel_stdlib.pipeline.pipeline import Pipeline
 from otel_stdlib.record.formatter import OTelFormatter
 from otel_stdlib.spool.options import SpoolOptions
 
-__all__ = ["DestinationHandler", "EncodingHandler", "check_timeout", "is_attached"]
+__all__ = ["DestinationHandler", "EncodingHandler", "is_attached"]
 
 
 class EncodingHandler(logging.Handler):
@@ -54,7 +54,7 @@ class EncodingHandler(logging.Handler):
             outlets,
             options,
             respect_level=respect_level,
-            shutdown_timeout=check_timeout(shutdown_timeout),
+            shutdown_timeout=check_seconds("shutdown_timeout", shutdown_timeout, 0),
         )
 
     def createLock(self) -> None:
@@ -208,17 +208,6 @@ class DestinationHandler(EncodingHandler):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.outlet_name} ({logging.getLevelName(self.level)})>"
-
-
-def check_timeout(value: object, option: str = "shutdown_timeout") -> float:
-    """``value`` as seconds of 0 or more.
-
-    Raises:
-        ConfigError: it is none.
-    """
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < 1e9:
-        raise ConfigError(f"option {option!r} must be seconds of 0 or more, not {value!r}", option=option)
-    return float(value)
 
 
 def is_attached(handler: logging.Handler) -> bool:

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from otel_stdlib.delivery.fallback import check_after
 from otel_stdlib.facts.errors import ConfigError
-from otel_stdlib.facts.options import check_names
+from otel_stdlib.facts.options import check_names, check_seconds
 
 if TYPE_CHECKING:
     from otel_stdlib.handlers.jsonl.destination import JSONLDestination
@@ -47,7 +46,7 @@ class FallbackOptions:
         from otel_stdlib.handlers.jsonl.options import JSONLOptions
 
         given: Mapping[str, Any] = value
-        after = check_after(given.get("after", _AFTER))
+        after = check_seconds("fallback.after", given.get("after", _AFTER), 0)
         try:
             file = JSONLOptions.of({name: given[name] for name in _FILE_OPTIONS if name in given})
         except ConfigError as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from otel_stdlib.facts.errors import ConfigError
-from otel_stdlib.facts.options import check_names
+from otel_stdlib.facts.options import check_choice, check_names, check_seconds, check_whole
 
 __all__ = ["DURABILITIES", "OVERFLOWS", "SpoolOptions"]
 
@@ -46,34 +46,20 @@ class SpoolOptions:
             ("segment_bytes", _MIN_SEGMENT, _MAX_SEGMENT),
             ("max_bytes", 4 * _MIN_SEGMENT, 1 << 50),
         ):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-                raise ConfigError(
-                    f"spool option {name!r} must be a whole number of bytes from {low} to {high}, not {value!r}",
-                    option=name,
-                )
+            check_whole(f"spool.{name}", getattr(self, name), low, high)
         if self.segment_bytes * 4 > self.max_bytes:
             raise ConfigError(
-                f"spool option 'max_bytes' ({self.max_bytes}) must be at least four times "
+                f"option 'max_bytes' of 'spool' ({self.max_bytes}) must be at least four times "
                 f"'segment_bytes' ({self.segment_bytes})",
                 option="max_bytes",
             )
         for name in ("sync_interval", "block_timeout"):
-            value = getattr(self, name)
-            if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 < value <= 3600:
-                raise ConfigError(
-                    f"spool option {name!r} must be seconds above 0 and up to 3600, not {value!r}",
-                    option=name,
-                )
+            check_seconds(f"spool.{name}", getattr(self, name), high=3_600)
         for name, allowed in (("durability", DURABILITIES), ("overflow", OVERFLOWS)):
-            value = getattr(self, name)
-            if value not in allowed:
-                raise ConfigError(
-                    f"spool option {name!r} must be one of {', '.join(allowed)}, not {value!r}", option=name
-                )
+            check_choice(f"spool.{name}", getattr(self, name), allowed)
         if self.directory is not None and not isinstance(self.directory, (str, os.PathLike)):
             raise ConfigError(
-                f"spool option 'directory' must be a path, not {self.directory!r}", option="directory"
+                f"option 'directory' of 'spool' must be a path, not {self.directory!r}", option="directory"
             )
 
     @classmethod
@@ -85,5 +71,5 @@ class SpoolOptions:
             return value
         if not isinstance(value, Mapping):
             raise ConfigError(f"option 'spool' must be a mapping of options, not {value!r}", option="spool")
-        check_names(value, [field.name for field in fields(cls)], "unknown spool option {}")
+        check_names(value, [field.name for field in fields(cls)], "unknown option {} of 'spool'")
         return cls(**{str(name): value[name] for name in value})

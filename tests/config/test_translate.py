@@ -151,7 +151,7 @@ class TestWrong:
             ("backends: [{backend_type: file, levl: 5}]", "unknown option 'levl'; did you mean 'level'?"),
             ("spool: {durability: forever}", "must be one of process, os, record, memory, not 'forever'"),
             ("spool: {overflow: shedd}", "did you mean 'shed'?"),
-            ("spool: {max_bytes: 5}", "logger.spool.max_bytes: spool option 'max_bytes' must be"),
+            ("spool: {max_bytes: 5}", "logger.spool.max_bytes: option 'max_bytes' of 'spool' must be"),
             ("shutdown_timeout: -1", "must be at least 0, not -1"),
             ("reload: {signal: SIGHOP}", "there is no signal 'SIGHOP'; did you mean 'SIGHUP'?"),
             ("reload: {interval: 0}", "must be above 0, not 0"),

@@ -24,11 +24,11 @@ class TestPolicy:
             "batch_bytes": 1 << 20,
             "batch_age": 0.0,
             "linger_records": None,
-            "retry_delay": 0.5,
+            "retry_delay": 1.0,
             "max_retry_delay": 60.0,
             "max_retries": 3,
             "circuit_breaker_threshold": 5,
-            "circuit_breaker_timeout": 30.0,
+            "circuit_breaker_timeout": 60.0,
             "health_check_interval": 30.0,
             "poll_interval": 0.05,
         }

@@ -93,7 +93,7 @@ class ElasticsearchOptions(RetryOptions):
             check_flag(name, getattr(self, name))
         check_choice("mapping", self.mapping, MAPPINGS)
         check_choice("attributes", self.attributes, ATTRIBUTE_MAPPINGS)
-        check_seconds("timeout", self.timeout, 3_600)
+        check_seconds("timeout", self.timeout, high=3_600)
         authorities: object = self.ca_certs
         if authorities is not None and not (isinstance(authorities, str) and authorities):
             raise ConfigError("option 'ca_certs' must be the path of a file", option="ca_certs")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from otel_stdlib.facts.errors import ConfigError
-from otel_stdlib.facts.options import check_names
+from otel_stdlib.facts.options import check_flag, check_names, check_whole
 from otel_stdlib.handlers.jsonl.schedule import Schedule
 
 __all__ = ["JSONLOptions"]
@@ -57,12 +57,9 @@ class JSONLOptions:
     def __post_init__(self) -> None:
         self._check_paths()
         for name, low in (("max_bytes", 0), ("backup_count", 0), ("interval", 1)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or not low <= value < 1 << 62:
-                raise _wrong(name, f"must be a whole number of {low} or more", value)
+            check_whole(name, getattr(self, name), low)
         for name in ("utc", "fsync"):
-            if not isinstance(getattr(self, name), bool):
-                raise _wrong(name, "must be true or false", getattr(self, name))
+            check_flag(name, getattr(self, name))
         if self.compress not in (None, False, True, "gzip"):
             raise _wrong("compress", "must be 'gzip', true, false or null", self.compress)
         self._set("compress", "gzip" if self.compress else None)

@@ -64,7 +64,7 @@ class KafkaOptions(RetryOptions):
         for name, (low, high) in _COUNTS.items():
             check_whole(name, getattr(self, name), low, high)
         # A broker's transaction.max.timeout.ms is 15 minutes.
-        check_seconds("timeout", self.timeout, 900)
+        check_seconds("timeout", self.timeout, high=900)
         if self.transactional and self.settings["enable.idempotence"] is False:
             raise ConfigError(
                 "option 'transactional' needs 'acks: all' and 'enable.idempotence: true' in 'client'",

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from otel_stdlib.delivery.policy import DeliveryPolicy, RetryOptions
 from otel_stdlib.facts.errors import ConfigError
-from otel_stdlib.facts.options import check_choice, check_names, check_seconds, check_whole
+from otel_stdlib.facts.options import check_choice, check_flag, check_names, check_seconds, check_whole
 from otel_stdlib.handlers.otlp.environment import LOGS_PATH, options_from, protocol_from
 from otel_stdlib.handlers.otlp.target import RETRYABLE_CODES, STATUS_CODES, check_metadata, target_of
 
@@ -89,8 +89,7 @@ class OTLPOptions(RetryOptions):
     def __post_init__(self) -> None:
         check_choice("protocol", self.protocol, PROTOCOLS)
         grpc = self.protocol == GRPC
-        if not isinstance(self.insecure, bool):
-            raise ConfigError("option 'insecure' must be true or false", option="insecure")
+        check_flag("insecure", self.insecure)
         headers = _headers(self.headers)
         if grpc:
             target = target_of(self.endpoint or "http://localhost:4317", self.insecure)
@@ -117,7 +116,7 @@ class OTLPOptions(RetryOptions):
         check_choice("compression", self.compression, COMPRESSIONS[:2] if grpc else COMPRESSIONS)
         for name, (low, high) in _COUNTS.items():
             check_whole(name, getattr(self, name), low, high)
-        check_seconds("timeout", self.timeout, 3_600)
+        check_seconds("timeout", self.timeout, high=3_600)
         self._check_files()
         # With more than one, a part is encoded while others are on their way.
         parts = 1 if self.max_workers == 1 else 2 * self.max_workers

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from otel_stdlib.delivery.policy import DeliveryPolicy, RetryOptions
 from otel_stdlib.facts.errors import ConfigError
-from otel_stdlib.facts.options import check_choice, check_flag, check_names
+from otel_stdlib.facts.options import check_choice, check_flag, check_names, check_seconds, check_whole
 from otel_stdlib.handlers.postgres.columns import ExtraColumn
 from otel_stdlib.handlers.postgres.names import TableName
 
@@ -93,18 +93,18 @@ class PostgresOptions(RetryOptions):
     synchronous_commit: str | None = None
     #: Make the views of ``docs/postgres.md``.
     views: bool = False
-    #: The first pause after a failure; it doubles up to ``max_retry_delay``.
-    retry_delay: float = 0.5
 
     def __post_init__(self) -> None:
         for name in _TEXTS:
             _check_text(name, getattr(self, name))
         for name, (low, high) in _COUNTS.items():
-            _check_number(name, getattr(self, name), low, high, "a whole number", int)
-        for name, limits in _SECONDS.items():
-            _check_number(name, getattr(self, name), *limits, "seconds", (int, float))
+            if getattr(self, name) is not None or name != "port":
+                check_whole(name, getattr(self, name), low, high)
+        for name, (least, most) in _SECONDS.items():
+            check_seconds(name, getattr(self, name), least, most)
         for name, allowed in _CHOICES.items():
-            _check_choice(name, getattr(self, name), allowed)
+            if getattr(self, name) is not None or name not in ("sslmode", "synchronous_commit"):
+                check_choice(name, getattr(self, name), allowed)
         for name in ("create_table", "views"):
             check_flag(name, getattr(self, name))
         table = TableName.parse(self.table_name)
@@ -171,19 +171,3 @@ def _check_text(name: str, value: object) -> None:
     # The value itself may be a secret: only its type is shown.
     if not isinstance(value, str) or "\0" in value:
         raise ConfigError(f"option {name!r} must be text, not {type(value).__name__}", option=name)
-
-
-def _check_number(
-    name: str, value: Any, low: float, high: float, what: str, kinds: type | tuple[type, ...]
-) -> None:
-    if value is None and name == "port":
-        return
-    good = isinstance(value, kinds) and not isinstance(value, bool)
-    if not good or not low <= value <= high:
-        raise ConfigError(f"option {name!r} must be {what} from {low} to {high}, not {value!r}", option=name)
-
-
-def _check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
-    if value is None and name in ("sslmode", "synchronous_commit"):
-        return
-    check_choice(name, value, allowed)
