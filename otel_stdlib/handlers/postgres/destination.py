@@ -16,7 +16,6 @@ transaction, so a pooler in transaction mode does no harm.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta, timezone
 
 from otel_stdlib.delivery.contract import Batch, Frame, Origin, Outcome, Verdict
 from otel_stdlib.facts.clock import Clock, monotonic, wall_ns
@@ -27,10 +26,11 @@ from otel_stdlib.handlers.postgres.connect import identity_of
 from otel_stdlib.handlers.postgres.errors import is_stale
 from otel_stdlib.handlers.postgres.options import PostgresOptions
 from otel_stdlib.handlers.postgres.origins import Origins
-from otel_stdlib.handlers.postgres.partitions import is_in_reach
+from otel_stdlib.handlers.postgres.partitions import is_in_reach, time_of
 from otel_stdlib.handlers.postgres.pieces import pieces
 from otel_stdlib.handlers.postgres.prepare import Layout, prepare
 from otel_stdlib.handlers.postgres.schema import MOVED, OffsetsSql
+from otel_stdlib.handlers.postgres.sequence import advice
 from otel_stdlib.handlers.postgres.session import Session, SqlError, begin_sql
 from otel_stdlib.handlers.postgres.stream import RowStream
 from otel_stdlib.handlers.postgres.upkeep import keep_up
@@ -48,7 +48,8 @@ _PIECE = "postgres.piece"
 _SMALLER = 4
 #: SQLSTATE of a table that is not there.
 _GONE = "42P01"
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+#: SQLSTATE of a server that only reads.
+_READ_ONLY = "25006"
 _DUPLICATE = Outcome(Verdict.DUPLICATE)
 _STORED = Outcome(Verdict.STORED)
 _PROBE = "SELECT current_setting('transaction_read_only')"
@@ -97,20 +98,20 @@ class PostgresDestination:
             raise self._failed(error) from None
 
     def _ready(self) -> tuple[Session, Layout]:
-        session = self._session
-        if session is not None and session.closed:
-            self._drop()
-            session = None
-        if session is None:
-            session = self._connect()
+        session = self._connected()
         if self._layout is None:
             self._layout = prepare(session, self._options)
             self._origins.clear()
         if self._clock() >= self._next_upkeep:
             self._next_upkeep = self._clock() + _UPKEEP_AGAIN
-            if keep_up(session, self._options, self._layout, _moment(self._now_ns())):
+            if keep_up(session, self._options, self._layout, time_of(self._now_ns())):
                 self._next_upkeep = self._clock() + _UPKEEP
         return session, self._layout
+
+    def _connected(self) -> Session:
+        if self._session is not None and self._session.closed:
+            self._drop()
+        return self._session or self._connect()
 
     def _connect(self) -> Session:
         key = self.identity.key
@@ -142,7 +143,9 @@ class PostgresDestination:
             try:
                 return self._deliver(batch, careful=False)
             except PermanentError:
-                # Perhaps a line that somebody else's formatter wrote: it can be repaired.
+                # Perhaps the table has changed: it is looked at again, once for a batch and its halves.
+                # Perhaps a line that another formatter wrote: it can be repaired.
+                self._layout = None
                 batch.memo[_CAREFUL] = True
         return self._deliver(batch, careful=True)
 
@@ -208,8 +211,9 @@ class PostgresDestination:
         spool_id = batch.origin.key
         session.in_transaction = True
         rows = session.execute(self._begin_sql, (spool_id, batch.start, session.mark, spool_id))
-        if not rows:  # somebody deleted it between two statements
+        if not rows:  # another one deleted it between two statements, or a policy hides it
             session.rollback()
+            self._layout = None
             raise RetryableError("the spool's offset row went away")
         return int(rows[0][0])
 
@@ -219,14 +223,25 @@ class PostgresDestination:
         A missing partition is the table's state, and its records wait for it. Times that no
         partition will ever be made for are their records' own fault; a batch of both is halved.
         """
+        layout = self._layout
         failed = self._failed(error, stream)
         if error.failure.no_partition is None:
-            return failed
+            return self._blamed(error, failed, layout)
         self._next_upkeep = 0.0  # perhaps it is ours to make
-        now = _moment(self._now_ns())
-        if all(is_in_reach(_moment(frame.time_ns), now) for frame in batch.frames):
+        now = time_of(self._now_ns())
+        if all(is_in_reach(time_of(frame.time_ns), now) for frame in batch.frames):
             return failed
         return PermanentError(str(failed))
+
+    def _blamed(self, error: SqlError, failed: DeliveryError, layout: Layout | None) -> DeliveryError:
+        """``failed``, unless a value that the server chose is at fault: then every record waits."""
+        if self._session is None or layout is None or not isinstance(failed, PermanentError):
+            return failed
+        try:
+            found = advice(self._session, error.failure, self._options.table, layout.shape.written)
+        except SqlError as another:
+            return self._failed(another)
+        return failed if found is None else RetryableError(f"{failed}; {found}")
 
     def _failed(self, error: SqlError, stream: RowStream | None = None) -> DeliveryError:
         """Tidy up after an error; what to raise."""
@@ -234,7 +249,8 @@ class PostgresDestination:
         if session is not None:
             if not error.lost:
                 session.rollback()
-            if error.lost or session.closed:
+            # A read-only server was the primary before a failover: the next connection may lead elsewhere.
+            if error.lost or session.closed or error.failure.sqlstate == _READ_ONLY:
                 self._orphaned = session.mark if session.in_transaction else self._orphaned
                 self._drop()
         if is_stale(error.failure.sqlstate):
@@ -255,14 +271,11 @@ class PostgresDestination:
     def probe(self) -> None:
         """Whether the server answers and can be written to."""
         try:
-            session = self._session
-            if session is None or session.closed:
-                self._drop()
-                session = self._connect()
-            read_only = session.execute(_PROBE)[0][0] == "on"
+            read_only = self._connected().execute(_PROBE)[0][0] == "on"
         except SqlError as error:
             raise self._failed(error) from None
         if read_only:
+            self._drop()
             raise RetryableError("the server is read-only")
 
     def forget(self, origin: Origin) -> None:
@@ -284,7 +297,3 @@ class PostgresDestination:
 
 def _nothing() -> None:
     return None
-
-
-def _moment(time_ns: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=time_ns // 1000)

@@ -21,8 +21,8 @@ _ROW_CODES = frozenset(("P0001",))
 _NOT_THE_ROW = {
     "2200H": "its sequence is used up: give 'id' and the sequence the type bigint",
 }
-#: The table is not what it was when it was looked at.
-_STALE = frozenset(("42P01", "42703", "3F000", "42P10", "42809", "0A000", "42846", "42804"))
+#: The table is not what it was when it was looked at; 42501 is also row-level security that was turned on.
+_STALE = frozenset(("42P01", "42703", "3F000", "42P10", "42809", "0A000", "42846", "42804", "42501"))
 _ADVICE = {
     "25006": "the server is read-only",
     "28P01": "authentication failed: see 'user' and 'password'",
@@ -56,6 +56,8 @@ class Failure(NamedTuple):
     message: str
     #: The time for which the table has no partition, "" where the server names none; None: another error.
     no_partition: str | None = None
+    #: Schema, table and name of the key or check that a row broke, where the server names it.
+    constraint: tuple[str, str, str] | None = None
 
 
 def failure_of(error: Any) -> Failure:
@@ -65,7 +67,7 @@ def failure_of(error: Any) -> Failure:
     # Without a diagnosis the text is libpq's own, as for a refused connection; one line of it is enough.
     text = primary or " ".join(str(error).split()) or type(error).__name__
     sqlstate = getattr(error, "pgcode", None) or getattr(diag, "sqlstate", None)
-    return Failure(sqlstate, _shown(text), _no_partition(diag))
+    return Failure(sqlstate, _shown(text), _no_partition(diag), _constraint(diag))
 
 
 def _no_partition(diag: Any) -> str | None:
@@ -74,6 +76,11 @@ def _no_partition(diag: Any) -> str | None:
     # Of the detail, which has the key of the row, only the time.
     found = _MOMENT.search(getattr(diag, "message_detail", None) or "")
     return found[0] if found else ""
+
+
+def _constraint(diag: Any) -> tuple[str, str, str] | None:
+    names = tuple(getattr(diag, f"{part}_name", None) for part in ("schema", "table", "constraint"))
+    return (str(names[0]), str(names[1]), str(names[2])) if all(names) else None
 
 
 def _shown(text: str) -> str:

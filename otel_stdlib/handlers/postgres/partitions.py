@@ -18,6 +18,7 @@ __all__ = [
     "is_in_reach",
     "parse_bound",
     "purge_default",
+    "time_of",
     "wanted",
 ]
 
@@ -25,6 +26,7 @@ __all__ = [
 _AHEAD = {"daily": 3, "monthly": 1}
 #: Nobody makes partitions for times further away: those come from clocks that are wrong.
 _PAST, _FUTURE = timedelta(days=366), timedelta(days=31)
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _BOUND = re.compile(r"FOR VALUES FROM \('([^']+)'\) TO \('([^']+)'\)")
 _OURS = re.compile(r"_p[0-9]{6}(?:[0-9]{2})?$")
 
@@ -37,8 +39,13 @@ class Partition(NamedTuple):
     end: datetime
 
 
-def _first(kind: str, moment: datetime) -> datetime:
-    day = moment.astimezone(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
+def time_of(time_ns: int) -> datetime:
+    """A frame's time, in nanoseconds since 1970, as UTC."""
+    return _EPOCH + timedelta(microseconds=time_ns // 1000)
+
+
+def _first(kind: str, time: datetime) -> datetime:
+    day = time.astimezone(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
     return day if kind == "daily" else day.replace(day=1)
 
 

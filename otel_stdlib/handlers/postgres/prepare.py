@@ -27,6 +27,8 @@ _TABLE = """
 SELECT c.oid, c.relkind = 'p', n.nspname, c.relname,
        (SELECT count(*) FROM unnest(%s::text[]) AS v WHERE to_regclass(v) IS NULL),
        to_regclass(%s) IS NOT NULL, to_regclass('timescaledb_information.hypertables') IS NOT NULL,
+       array_remove(ARRAY[CASE WHEN row_security_active(c.oid) THEN c.relname END,
+                          CASE WHEN row_security_active(to_regclass(%s)) THEN to_regclass(%s)::text END], NULL),
        attname, format_type(atttypid, NULL),
        CASE WHEN atttypid IN ('varchar'::regtype, 'bpchar'::regtype) AND atttypmod > 4 THEN atttypmod - 4 END,
        attnotnull AND NOT atthasdef AND attidentity = ''
@@ -55,6 +57,8 @@ class _Found(NamedTuple):
     missing_views: bool
     #: Columns that must have a value and get none from us.
     unfilled: tuple[str, ...]
+    #: Tables whose row-level security applies to this account.
+    policed: tuple[str, ...]
 
 
 def prepare(session: Session, options: PostgresOptions) -> Layout:
@@ -94,9 +98,15 @@ def _usable(found: _Found, options: PostgresOptions) -> Layout:
     layout = found.layout
     if not layout.shape.chosen:
         raise RetryableError(f"the table {table.key} has none of the columns {', '.join(STANDARD)}")
+    if found.policed:
+        raise RetryableError(
+            f"row-level security applies to this account in {', '.join(found.policed)}, and COPY does not work"
+            " under it: make the account the owner of both tables (without FORCE), or give it BYPASSRLS"
+        )
     if found.unfilled:
         raise RetryableError(
-            f"the table {table.key} wants values for {', '.join(found.unfilled)}: drop NOT NULL"
+            f"the table {table.key} wants values for {', '.join(found.unfilled)}, which records do not have:"
+            " give the column a default, or drop NOT NULL"
         )
     if layout.shape.missing:
         names = ", ".join(column.name for column in layout.shape.missing)
@@ -113,13 +123,14 @@ def _usable(found: _Found, options: PostgresOptions) -> Layout:
 def _look(session: Session, options: PostgresOptions) -> _Found:
     table = options.table
     views = [table.beside(suffix).sql for suffix in VIEW_SUFFIXES]
-    rows = session.execute(_TABLE, (views, OffsetsSql(table).table.sql, table.sql))
-    oid, partitioned, schema, name, missing_views, offsets, timescale = rows[0][:7]
+    beside = OffsetsSql(table).table.sql
+    rows = session.execute(_TABLE, (views, beside, beside, beside, table.sql))
+    oid, partitioned, schema, name, missing_views, offsets, timescale, policed = rows[0][:8]
     if oid is None:
-        return _Found(None, offsets, missing_views > 0, ())
+        return _Found(None, offsets, missing_views > 0, (), tuple(policed))
     columns: dict[str, ColumnInfo] = {}
     demanding: list[str] = []
-    for column, kind, length, demands in (row[7:] for row in rows if row[7] is not None):
+    for column, kind, length, demands in (row[8:] for row in rows if row[8] is not None):
         columns[column] = ColumnInfo(kind, length)
         if demands:
             demanding.append(column)
@@ -128,7 +139,7 @@ def _look(session: Session, options: PostgresOptions) -> _Found:
     hypertable = timescale and bool(session.execute(_HYPERTABLE, (schema, name)))
     copy_sql = f"COPY {table.sql} ({shape.copy_columns}) FROM STDIN"
     layout = Layout(shape, bool(partitioned), hypertable, copy_sql)
-    return _Found(layout, offsets, missing_views > 0, tuple(sorted(set(demanding) - filled)))
+    return _Found(layout, offsets, missing_views > 0, tuple(sorted(set(demanding) - filled)), tuple(policed))
 
 
 def _make(session: Session, options: PostgresOptions) -> None:

@@ -65,10 +65,14 @@ class TableShape:
         put("standard", len(self.chosen) == len(STANDARD) and not self.body_is_json)
 
     @property
+    def written(self) -> list[str]:
+        """The columns that records fill, in the order of a row."""
+        return [STANDARD[index] for index in self.chosen] + [column.name for column in self.extra]
+
+    @property
     def copy_columns(self) -> str:
         """The column list of COPY."""
-        names = [STANDARD[index] for index in self.chosen] + [column.name for column in self.extra]
-        return ", ".join(quote(name) for name in names)
+        return ", ".join(quote(name) for name in self.written)
 
     @property
     def missing(self) -> tuple[ExtraColumn, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
 from typing import Any
@@ -25,6 +26,7 @@ from tests.handlers.postgres.support import (
 )
 from tests.servers.pgbouncer import PgBouncer
 from tests.servers.postgres import Database, Postgres
+from tests.servers.proxy import Proxy
 from tests.support import eventually
 
 Make = Callable[..., PostgresDestination]
@@ -58,6 +60,72 @@ def test_a_server_that_becomes_read_only(
     elsewhere.execute(f"{switch} off; {end}")
     settled(worker, source)
     assert expected(source) == uids(postgres_database)
+
+
+def test_after_a_failover_the_connection_is_chosen_anew(
+    make: Make, run: Run, postgres_node: Callable[..., Postgres]
+) -> None:
+    """The old primary only reads and the connection to it still works: the next one leads to the new primary."""
+    old, new = postgres_node(), postgres_node()
+    proxy = Proxy(old.host, old.port)
+    try:
+        source = ListSource([frame(1)])
+        through = dataclasses.replace(old.database(), host=proxy.host, port=proxy.port)
+        worker = run(make(through), source)
+        eventually(lambda: source.saved == source.head(), 60)
+        new.database().execute(f"ALTER ROLE {old.user} PASSWORD '{old.password}'")
+        old.database().execute("ALTER SYSTEM SET default_transaction_read_only = on")
+        old.database().execute("SELECT pg_reload_conf()")
+        proxy.target(new.host, new.port)
+        source.extend([frame(2), frame(3)])
+        settled(worker, source)
+        assert expected(ListSource(source.frames[1:])) == uids(dataclasses.replace(new.database(), password=old.password))
+    finally:
+        proxy.close()
+
+
+def test_of_several_hosts_the_one_that_can_be_written_to(
+    make: Make, run: Run, postgres_node: Callable[..., Postgres]
+) -> None:
+    """``target_session_attrs`` is asked again as soon as the server that we have only reads."""
+    old, new = postgres_node(), postgres_node()
+    new.database().execute(f"ALTER ROLE {old.user} PASSWORD '{old.password}'")
+    both = f"host={old.host},{new.host} port={old.port},{new.port} target_session_attrs=read-write"
+    source = ListSource([frame(1)])
+    worker = run(make(old.database(), dsn=both, host=None, port=None), source)
+    eventually(lambda: source.saved == source.head(), 60)
+    old.database().execute("ALTER SYSTEM SET default_transaction_read_only = on")
+    old.database().execute("SELECT pg_reload_conf()")
+    source.extend([frame(2), frame(3)])
+    settled(worker, source)
+    assert expected(ListSource(source.frames[1:])) == uids(dataclasses.replace(new.database(), password=old.password))
+
+
+@pytest.mark.parametrize("table", ["otel_logs", "otel_logs_offsets"])
+def test_row_level_security_is_named_and_waited_for(
+    make: Make, run: Run, postgres_database: Database, table: str
+) -> None:
+    """COPY does not work under it, whatever the policy says: the report has what helps."""
+    role, password = f"writer_{postgres_database.name}", "w"
+    make().open()
+    postgres_database.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{password}'")
+    try:
+        grant = f"GRANT SELECT, INSERT, UPDATE, DELETE ON otel_logs, otel_logs_offsets TO {role}"
+        postgres_database.execute(f"{grant}; GRANT USAGE ON SEQUENCE otel_logs_id_seq TO {role}")
+        source = ListSource([frame(1)])
+        target = make(user=role, password=password)
+        letters = DeadLetterFile(None, target.identity)
+        worker = run(target, source, letters=letters)
+        eventually(lambda: source.saved == source.head(), 60)
+        postgres_database.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
+        source.extend([frame(2)])
+        fails_with(worker, f"row-level security applies to this account in {table}")
+        postgres_database.execute(f"ALTER ROLE {role} BYPASSRLS")
+        settled(worker, source)
+        assert [] == list(letters.read())
+        assert expected(source) == uids(postgres_database)
+    finally:
+        postgres_database.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
 def test_a_probe_finds_a_read_only_server(make: Make, postgres_database: Database) -> None:
