@@ -92,13 +92,14 @@ def test_what_cannot_be_kept_is_counted(tmp_path: Path, spool: dict[str, object]
     """In memory, or over the cap, records without a destination are lost: counted once, by severity."""
     done = run(
         tmp_path,
-        WITHOUT.replace("config()", f"config(**{ {'segment_bytes': 1 << 16, **spool} !r})")
+        WITHOUT.replace("config()", f"config(**{ {'segment_bytes': 1 << 16, **spool}!r})")
         + """
 for i in range(100):
     for j in range(100): say(f"more-{i}-{j}" + "x" * 100)
     time.sleep(0.002)
 handler.stop(5)
-print(sum(handler.health()["dropped"].get(REASON, {}).values()), sum(sum(each.values()) for each in handler.health()["dropped"].values()))
+dropped = handler.health()["dropped"]
+print(sum(dropped.get(REASON, {}).values()), sum(sum(each.values()) for each in dropped.values()))
 """.replace("REASON", repr(reason)),
     )
     lost, total = map(int, done.stdout.split())

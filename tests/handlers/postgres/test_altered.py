@@ -25,9 +25,15 @@ _SWAP = (
 )
 #: What is done, and the count of what a query finds afterwards of the 50 new records.
 STORED = {
-    "a shorter severity": (f"{_COLUMN} severity_text TYPE varchar(3) USING left(severity_text, 3)", "severity_text = 'INF'"),
+    "a shorter severity": (
+        f"{_COLUMN} severity_text TYPE varchar(3) USING left(severity_text, 3)",
+        "severity_text = 'INF'",
+    ),
     "a shorter body": (f"{_COLUMN} body TYPE varchar(8) USING left(body, 8)", "length(body) = 8"),
-    "a shorter trace id": (f"{_COLUMN} trace_id TYPE varchar(8) USING left(trace_id, 8)", "length(trace_id) = 8"),
+    "a shorter trace id": (
+        f"{_COLUMN} trace_id TYPE varchar(8) USING left(trace_id, 8)",
+        "length(trace_id) = 8",
+    ),
     "a body of JSON": (f"{_COLUMN} body TYPE jsonb USING to_jsonb(body)", "jsonb_typeof(body) = 'string'"),
     "attributes as json": (f"{_COLUMN} attributes TYPE json", "attributes ->> 'number' IS NOT NULL"),
     "attributes as text": (f"{_COLUMN} attributes TYPE text", "attributes LIKE '%number%'"),

@@ -79,7 +79,8 @@ def test_after_a_failover_the_connection_is_chosen_anew(
         proxy.target(new.host, new.port)
         source.extend([frame(2), frame(3)])
         settled(worker, source)
-        assert expected(ListSource(source.frames[1:])) == uids(dataclasses.replace(new.database(), password=old.password))
+        primary = dataclasses.replace(new.database(), password=old.password)
+        assert expected(ListSource(source.frames[1:])) == uids(primary)
     finally:
         proxy.close()
 
@@ -98,7 +99,9 @@ def test_of_several_hosts_the_one_that_can_be_written_to(
     old.database().execute("SELECT pg_reload_conf()")
     source.extend([frame(2), frame(3)])
     settled(worker, source)
-    assert expected(ListSource(source.frames[1:])) == uids(dataclasses.replace(new.database(), password=old.password))
+    assert expected(ListSource(source.frames[1:])) == uids(
+        dataclasses.replace(new.database(), password=old.password)
+    )
 
 
 @pytest.mark.parametrize("table", ["otel_logs", "otel_logs_offsets"])
