@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import secrets
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -17,6 +16,7 @@ from otel_stdlib.delivery.deadletter import DeadLetterFile
 from otel_stdlib.delivery.lane import Lane
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.delivery.status import Status
+from otel_stdlib.facts.clock import monotonic
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.diagnostics import debug_logger, say
 from otel_stdlib.facts.errors import ConfigError
@@ -93,15 +93,15 @@ class Bridge:
 
     def run(self, *, idle: float | None = None) -> None:
         """Work until ``stopping``, or until nothing came for ``idle`` seconds."""
-        last = time.monotonic()
+        last = monotonic()
         while not self.stopping:
             batch = self._consumer.consume(_ROUND, timeout=_TURN)
             messages = [message for message in batch if self._is_message(message)]
             if messages:
                 if not self._round(messages):
                     return
-                last = time.monotonic()
-            elif idle is not None and time.monotonic() - last >= idle:
+                last = monotonic()
+            elif idle is not None and monotonic() - last >= idle:
                 return
 
     def close(self) -> None:
@@ -142,7 +142,7 @@ class Bridge:
         destination.forget(origin)
         lane = Lane(GivenSource(origin, frames), self._delivery.policy, random.random, None)
         while not lane.finished():
-            if not self._attempts.serve(lane, time.monotonic()):
+            if not self._attempts.serve(lane, monotonic()):
                 if self.stopping:
                     return False
                 self._hold()

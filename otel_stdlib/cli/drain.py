@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from otel_stdlib.delivery.contract import Origin
 from otel_stdlib.delivery.deadletter import DeadLetterFile
 from otel_stdlib.delivery.sources import OrphanSource
 from otel_stdlib.delivery.worker import DestinationWorker
+from otel_stdlib.facts.clock import monotonic
 from otel_stdlib.facts.errors import ConfigError, SpoolUnavailable
 from otel_stdlib.handlers.base import DestinationHandler
 from otel_stdlib.spool.ids import is_spool_id
@@ -46,7 +46,7 @@ def drain(config: str, roots: Sequence[Path], spools: Sequence[str], to: str | N
         if not is_spool_id(spool_id):
             raise ConfigError(f"{spool_id!r} is no spool id: 'otel-stdlib spool ls' shows them")
     chosen = list(find_handlers(config).values()) if to is None else [find_handler(config, to)]
-    deadline = time.monotonic() + timeout
+    deadline = monotonic() + timeout
     left = 0
     for root in roots:
         left += _drain_root(root, chosen, set(spools), to is not None, deadline)
@@ -63,14 +63,14 @@ def _drain_root(
     senders = [_Sender(handler, root) for handler in handlers]
     left = 0
     try:
-        for orphan in Scanner(descriptor, lambda: ()).scan(time.monotonic()):
+        for orphan in Scanner(descriptor, lambda: ()).scan(monotonic()):
             if spools and orphan.spool_id not in spools:
                 orphan.release()
                 continue
             left += _drain_one(orphan, senders, anywhere, deadline)
     finally:
         for sender in senders:
-            sender.worker.stop(time.monotonic() + 1.0)
+            sender.worker.stop(monotonic() + 1.0)
     return left
 
 
@@ -83,7 +83,7 @@ def _drain_one(orphan: Orphan, senders: Sequence[_Sender], anywhere: bool, deadl
         if not finished and (anywhere or sender.key in waiting):
             source = OrphanSource(orphan, Origin(orphan.spool_id, resource), sender.key)
             sender.worker.add_source(source)
-            done = sender.worker.flush({source: source.head()}, max(0.0, deadline - time.monotonic()))
+            done = sender.worker.flush({source: source.head()}, max(0.0, deadline - monotonic()))
             print(
                 f"{orphan.spool_id} -> {sender.name}: {'delivered' if done else 'not finished'}", flush=True
             )

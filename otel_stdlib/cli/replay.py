@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import random
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -20,8 +19,10 @@ from otel_stdlib.delivery.deadletter import DeadLetterFile
 from otel_stdlib.delivery.lane import Lane
 from otel_stdlib.delivery.letterfile import replace_lines
 from otel_stdlib.delivery.status import Status
+from otel_stdlib.facts.clock import monotonic
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.errors import ConfigError
+from otel_stdlib.facts.threads import sleep
 from otel_stdlib.handlers.base import DestinationHandler
 
 __all__ = ["Replay", "add_parser"]
@@ -57,7 +58,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if not files:
         print(f"no dead letters for {handler.outlet_name}")
         return 0
-    replay = Replay(handler, time.monotonic() + arguments.timeout)
+    replay = Replay(handler, monotonic() + arguments.timeout)
     try:
         for path in files:
             replay.send(path)
@@ -139,10 +140,10 @@ class Replay:
     def _deliver(self, server: Attempts, origin: Origin, frames: Sequence[Frame]) -> bool:
         lane = Lane(GivenSource(origin, frames), self._policy, random.random, None)
         while not lane.finished():
-            if time.monotonic() >= self._deadline:
+            if monotonic() >= self._deadline:
                 return False
-            if not server.serve(lane, time.monotonic()):
-                time.sleep(_TURN)
+            if not server.serve(lane, monotonic()):
+                sleep(_TURN)
         return True
 
 

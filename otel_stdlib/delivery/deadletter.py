@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import threading
-import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -15,7 +13,9 @@ import orjson
 
 from otel_stdlib.delivery.contract import Identity, Origin, make_uid
 from otel_stdlib.delivery.letterfile import append, hold
+from otel_stdlib.facts.clock import wall_ns
 from otel_stdlib.facts.secrets import mask_secrets
+from otel_stdlib.facts.threads import Lock
 from otel_stdlib.record.line import close_line
 from otel_stdlib.spool.frame import Frame
 from otel_stdlib.spool.manifest import identity_hash
@@ -57,7 +57,7 @@ class DeadLetterFile:
         self._on_evicted = on_evicted
         self._memory: deque[bytes] = deque()
         self._memory_bytes = 0
-        self._lock = threading.Lock()
+        self._lock = Lock()
         #: Letters that went because there was no room for more.
         self.evicted = 0
 
@@ -121,7 +121,7 @@ class DeadLetterFile:
     def _line(self, origin: Origin, frame: Frame, reason: str) -> bytes:
         uid = make_uid(origin.spool_id, frame.lsn)
         head = {
-            "time_ns": time.time_ns(),
+            "time_ns": wall_ns(),
             "destination": {"kind": self._identity.kind, "key": self._identity.key},
             "reason": mask_secrets(reason)[:4096].encode("utf-8", "replace").decode("utf-8"),
             "uid": uid,

@@ -7,12 +7,13 @@ place, so whoever gets the lock looks whether the file still has its name.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from otel_stdlib.facts.clock import monotonic
 from otel_stdlib.facts.filelock import try_lock
+from otel_stdlib.facts.threads import sleep
 
 __all__ = ["append", "hold", "replace_lines"]
 
@@ -36,7 +37,7 @@ def hold(path: Path, *, create: bool = True, patience: float = _PATIENCE) -> Ite
     Raises:
         OSError: it cannot be opened, is a link, or is locked for longer than ``patience`` seconds.
     """
-    deadline = time.monotonic() + patience
+    deadline = monotonic() + patience
     while True:
         fd = os.open(path, _FLAGS | (os.O_CREAT if create else 0), 0o600)
         try:
@@ -50,9 +51,9 @@ def hold(path: Path, *, create: bool = True, patience: float = _PATIENCE) -> Ite
 
 def _lock(fd: int, path: Path, deadline: float) -> None:
     while not try_lock(fd):
-        if time.monotonic() >= deadline:
+        if monotonic() >= deadline:
             raise BlockingIOError(f"{path} is locked by another process")
-        time.sleep(0.002)
+        sleep(0.002)
 
 
 def _has_name(fd: int, path: Path) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 
 from otel_stdlib.delivery.contract import Chunk, Origin
+from otel_stdlib.facts.threads import Lock
 from otel_stdlib.spool.cursor import CursorFile, cursor_name
 from otel_stdlib.spool.frame import Frame
 from otel_stdlib.spool.orphan import Orphan
@@ -109,7 +109,7 @@ class LiveSource(_Source):
         super().__init__(origin, spool, spool.seed, open_cursor)
         self.cursor = spool.published
         self._on_rescued = on_rescued
-        self._lock = threading.Lock()
+        self._lock = Lock()
         #: What was read and is not settled: the stretch in work, and what was read ahead of it.
         self._held: list[Sequence[Frame]] = []
         #: What was counted as lost, from and below, above the cursor.

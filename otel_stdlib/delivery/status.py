@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from typing import Any
 
+from otel_stdlib.facts.clock import wall
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.secrets import mask_secrets
+from otel_stdlib.facts.threads import Lock
 
 __all__ = ["Status"]
 
@@ -18,7 +18,7 @@ class Status:
     def __init__(self, counters: Counters) -> None:
         self.counters = counters
         self.state = "idle"
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._last_error: tuple[str, float] | None = None
         self._last_success: float | None = None
 
@@ -26,12 +26,12 @@ class Status:
         """Note an error; its text, without credentials."""
         text = mask_secrets(f"{type(error).__name__}: {error}")[:1000]
         with self._lock:
-            self._last_error = (text, time.time())
+            self._last_error = (text, wall())
         return text
 
     def success(self) -> None:
         """Note that the destination took something."""
-        self._last_success = time.time()
+        self._last_success = wall()
 
     def snapshot(self) -> dict[str, Any]:
         """A copy for a report; times in seconds since 1970."""

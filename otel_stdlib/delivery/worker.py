@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,9 +12,10 @@ from otel_stdlib.delivery.deadletter import DeadLetterFile
 from otel_stdlib.delivery.lane import Lane
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.delivery.status import Status
-from otel_stdlib.facts.clock import Clock, monotonic
+from otel_stdlib.facts.clock import Clock, monotonic, wall
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.diagnostics import say
+from otel_stdlib.facts.threads import Event, Lock, Thread, acquire, sleep, wait_until
 from otel_stdlib.spool.frame import Frame
 
 __all__ = ["DestinationWorker"]
@@ -52,16 +51,16 @@ class DestinationWorker:
         self.status = Status(counters or Counters())
         self._attempts = Attempts(destination, policy, dead_letters, self.status, accept, clock)
         self._destination = destination
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._lanes: list[Lane] = []
         self._forgotten: list[Origin] = []
-        self._wake = threading.Event()
+        self._wake = Event()
         self._deadline: float | None = None
-        self._thread: threading.Thread | None = None
+        self._thread: Thread | None = None
         #: The thread has decided to end: a start makes another one.
         self._leaving = False
         #: Held by whoever serves lanes: the thread, or ``drain_here``.
-        self._serving = threading.Lock()
+        self._serving = Lock()
 
     # -- what others call ------------------------------------------------------------------
 
@@ -92,7 +91,7 @@ class DestinationWorker:
             if self._thread is not None and self._thread.is_alive() and not self._leaving:
                 return  # one that a stop gave up on goes on as well
             self._leaving = False
-            thread = threading.Thread(target=self._run, name=f"otel-stdlib-{self.name}", daemon=True)
+            thread = Thread(target=self._run, name=f"otel-stdlib-{self.name}")
             thread.start()
             self._thread = thread
 
@@ -102,16 +101,12 @@ class DestinationWorker:
 
     def flush(self, targets: Mapping[Source, int], timeout: float) -> bool:
         """Wait until each source is settled up to its LSN; False at the deadline."""
-        deadline = time.monotonic() + timeout
+        deadline = monotonic() + timeout
         with self._lock:
             for lane in self._lanes:
                 lane.hurry = max(lane.hurry, targets.get(lane.source, 0))
         self._wake.set()
-        while not self._has_reached(targets):
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(0.005)
-        return True
+        return wait_until(lambda: self._has_reached(targets), deadline)
 
     def _has_reached(self, targets: Mapping[Source, int]) -> bool:
         with self._lock:
@@ -128,14 +123,14 @@ class DestinationWorker:
         """``request_stop`` and wait; whether everything was delivered. Never hangs with its destination."""
         self.request_stop(deadline)
         thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(max(0.0, deadline - time.monotonic()) + _GRACE)
+        if thread is not None and not thread.is_current():
+            thread.join(max(0.0, deadline - monotonic()) + _GRACE)
         return self.is_drained()
 
     def drain_here(self, deadline: float) -> bool:
         """Drain on the calling thread, where no thread can be started."""
         self.request_stop(deadline)
-        if self._serving.acquire(timeout=max(0.0, deadline - time.monotonic())):
+        if acquire(self._serving, deadline):
             try:
                 self._drain(deadline)
                 self._close()
@@ -271,7 +266,7 @@ class DestinationWorker:
             if not waiting or (len(due) == len(waiting) and min(due) >= deadline):
                 break
             if len(due) == len(waiting):
-                time.sleep(max(0.0, min(*due, now + 0.05) - now))
+                sleep(max(0.0, min(*due, now + 0.05) - now))
         self._forget()
 
 
@@ -282,4 +277,4 @@ def _age(lane: Lane) -> float:
         oldest = lane.source.oldest_time_ns(lane.cursor)
     except OSError:
         return 0.0
-    return 0.0 if oldest is None else max(0.0, time.time() - oldest / 1e9)
+    return 0.0 if oldest is None else max(0.0, wall() - oldest / 1e9)

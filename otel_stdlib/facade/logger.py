@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import threading
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, final
@@ -20,6 +19,7 @@ from otel_stdlib.facade.methods import LoggingMethods
 from otel_stdlib.facade.watch import Watcher, look
 from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.errors import ConfigError, StateError
+from otel_stdlib.facts.threads import RLock
 
 __all__ = ["OTelLogger"]
 
@@ -36,7 +36,7 @@ class OTelLogger(LoggingMethods):
     """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self._assembly: Assembly | None = None
         self._settings = LoggerSettings()
         self._source: tuple[str | None, Mapping[str, Any], bool] = (None, {}, False)
@@ -251,6 +251,6 @@ class OTelLogger(LoggingMethods):
 
     def after_fork_in_child(self) -> None:
         """Fresh locks in a forked child; the pipeline sees to itself."""
-        self._lock = threading.RLock()
+        self._lock = RLock()
         if self._watcher is not None:
             self._watcher.after_fork_in_child()

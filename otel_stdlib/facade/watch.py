@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 from otel_stdlib.facts.diagnostics import say
+from otel_stdlib.facts.threads import Event, Thread
 
 __all__ = ["Watcher", "look"]
 
@@ -50,11 +50,11 @@ class Watcher:
         self._interval = interval
         self._signal = None if signal_name is None else signal.Signals[signal_name]
         self._on_change = on_change
-        self._wake = threading.Event()
+        self._wake = Event()
         self._stopping = False
         self._signalled = False
         self._seen = seen
-        self._thread: threading.Thread | None = None
+        self._thread: Thread | None = None
         self._before: Any = None
         self._pid = os.getpid()
 
@@ -75,7 +75,7 @@ class Watcher:
         self._start_thread()
 
     def _start_thread(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="otel-stdlib-reload", daemon=True)
+        self._thread = Thread(target=self._run, name="otel-stdlib-reload")
         self._thread.start()
 
     def after_fork_in_child(self) -> None:
@@ -83,7 +83,7 @@ class Watcher:
         if self._pid == os.getpid() or self._thread is None or self._stopping:
             return
         self._pid = os.getpid()
-        self._wake = threading.Event()
+        self._wake = Event()
         try:
             self._start_thread()
         except RuntimeError:
@@ -100,7 +100,7 @@ class Watcher:
         """End the thread and give the signal back. ``wait``: for the thread, unless it is the caller."""
         self._stopping = True
         self._wake.set()
-        if wait and self._thread is not None and self._thread is not threading.current_thread():
+        if wait and self._thread is not None and not self._thread.is_current():
             self._thread.join(5.0)
         if self._signal is not None:
             try:

@@ -1,18 +1,16 @@
 """The clocks that policies are fed with.
 
-Durations and deadlines use ``monotonic``; only a record's timestamp uses wall time.
+Durations and deadlines use ``monotonic``; only a record's timestamp uses wall time. Neither is frozen by
+a test's freezegun or time-machine: see ``otel_stdlib.facts.native``.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
-__all__ = ["Clock", "monotonic", "wall_ns"]
+from otel_stdlib.facts.native import monotonic, wall, wall_ns
+
+__all__ = ["Clock", "monotonic", "wall", "wall_ns"]
 
 #: Seconds from any fixed start, never going back.
 Clock = Callable[[], float]
-
-monotonic: Clock = time.monotonic
-#: Nanoseconds since 1970-01-01 UTC.
-wall_ns: Callable[[], int] = time.time_ns

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
+
+from otel_stdlib.facts.threads import RLock
 
 __all__ = ["Counters"]
 
@@ -15,7 +16,7 @@ class Counters:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self._counts: dict[str, int] = {}
 
     def add(self, name: str, count: int = 1) -> None:
@@ -34,5 +35,5 @@ class Counters:
 
     def after_fork(self) -> None:
         """Start from nothing with a fresh lock, in a child process."""
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self._counts = {}

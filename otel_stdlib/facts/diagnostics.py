@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import logging
 import sys
-import threading
-import time
 from collections.abc import Callable
 
+from otel_stdlib.facts.clock import monotonic
 from otel_stdlib.facts.secrets import mask_secrets
+from otel_stdlib.facts.threads import Lock
 
 __all__ = ["Diagnostics", "debug_logger", "say"]
 
@@ -32,10 +32,10 @@ class Diagnostics:
         clock: monotonic seconds.
     """
 
-    def __init__(self, write: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, write: Callable[[str], None], clock: Callable[[], float] = monotonic) -> None:
         self._write = write
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._said: dict[str, tuple[float, int]] = {}
 
     def say(self, key: str, text: str, *, interval: float = 60.0, force: bool = False) -> bool:
@@ -60,7 +60,7 @@ class Diagnostics:
 
     def after_fork(self) -> None:
         """A fresh lock in a child process."""
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
 
 def _to_stderr(line: str) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TypeVar
+
+from otel_stdlib.facts.threads import Thread
 
 __all__ = ["run_together"]
 
@@ -37,9 +38,9 @@ def run_together(
             except Exception as error:
                 results[number] = error
 
-    threads: list[threading.Thread] = []
+    threads: list[Thread] = []
     for number in range(min(workers, len(jobs)) - 1):
-        thread = threading.Thread(target=work, name=f"otel-stdlib-{name}-{number + 1}", daemon=True)
+        thread = Thread(target=work, name=f"otel-stdlib-{name}-{number + 1}")
         try:
             thread.start()
         except RuntimeError:  # the interpreter is ending

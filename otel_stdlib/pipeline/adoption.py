@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ from otel_stdlib.delivery.fallback import Fallback
 from otel_stdlib.delivery.sources import OrphanSource
 from otel_stdlib.delivery.worker import DestinationWorker
 from otel_stdlib.facts.diagnostics import say
+from otel_stdlib.facts.threads import Lock
 from otel_stdlib.spool.orphan import Orphan, Scanner
 
 __all__ = ["Adopter"]
@@ -39,7 +39,7 @@ class Adopter:
         self._scanner = scanner
         self._workers = workers
         self._fallbacks = fallbacks or {}
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._serving: dict[str, tuple[Orphan, set[str]]] = {}
         self._finished: list[tuple[str, str]] = []
         self._unclaimed: dict[str, dict[str, Any]] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,6 +11,7 @@ from otel_stdlib.delivery.contract import Origin
 from otel_stdlib.delivery.deadletter import DeadLetterFile
 from otel_stdlib.delivery.fallback import Fallback, Primary
 from otel_stdlib.delivery.worker import DestinationWorker
+from otel_stdlib.facts.clock import wall_ns
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.errors import SpoolUnavailable
@@ -55,7 +55,7 @@ def build_generation(
     spool_id = new_spool_id()
     manifest = Manifest(
         spool_id,
-        time.time_ns(),
+        wall_ns(),
         os.getpid(),
         resource.json,
         tuple(target for target, _, _ in targets.values()),

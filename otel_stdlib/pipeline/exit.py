@@ -9,9 +9,10 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-import time
 import weakref
 from typing import Protocol
+
+from otel_stdlib.facts.clock import monotonic
 
 __all__ = ["Drainable", "is_exiting", "prepare", "register"]
 
@@ -63,7 +64,7 @@ def _drain_all() -> None:
     global _exiting
     _exiting = True
     pipelines = _registered()
-    now = time.monotonic()
+    now = monotonic()
     for pipeline in pipelines:
         pipeline.drain_at_exit(now + pipeline.shutdown_timeout)
 

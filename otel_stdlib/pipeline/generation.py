@@ -6,8 +6,6 @@ a new one at the next record. The old one delivers what it has and goes.
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -16,8 +14,10 @@ from otel_stdlib.delivery.contract import Origin
 from otel_stdlib.delivery.fallback import Fallback
 from otel_stdlib.delivery.sources import LiveSource, LiveView
 from otel_stdlib.delivery.worker import DestinationWorker
+from otel_stdlib.facts.clock import monotonic
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.diagnostics import say
+from otel_stdlib.facts.threads import Event, Lock, RLock, Thread
 from otel_stdlib.pipeline.adoption import Adopter
 from otel_stdlib.pipeline.report import LossReport, say_undeliverable
 from otel_stdlib.pipeline.status import distance, status_of
@@ -68,14 +68,14 @@ class Generation:
             # A view of its own: it is read by another thread, and its cursor is nobody's.
             fallback.add_view(LiveView(spool, origin))
         self.keeper = Keeper(spool, self._cursors, partial(self._count_lost, "evicted"), self._claim)
-        self._wake = threading.Event()
+        self._wake = Event()
         self._closing_deadline: float | None = None
         self._closed_at: float | None = None
-        self._thread: threading.Thread | None = None
+        self._thread: Thread | None = None
         #: Held while threads are started; after ``_stopped`` none is.
-        self._start_lock = threading.RLock()
+        self._start_lock = RLock()
         self._stopped = False
-        self._retire_lock = threading.Lock()
+        self._retire_lock = Lock()
         self._retired = False
         #: Whether nothing was left when it retired.
         self._done = True
@@ -92,7 +92,7 @@ class Generation:
         with self._start_lock:
             if self._stopped:
                 return
-            self._thread = threading.Thread(target=self._run, name="otel-stdlib-keeper", daemon=True)
+            self._thread = Thread(target=self._run, name="otel-stdlib-keeper")
             self._thread.start()
             for worker in self._running:
                 if not self._stopped:  # by a signal handler, in this very thread
@@ -128,11 +128,11 @@ class Generation:
 
     def _run(self) -> None:
         while not self._ended:
-            self._wake.wait(self._tick(time.monotonic()))
+            self._wake.wait(self._tick(monotonic()))
             if self._ended:
                 return
             try:
-                self._round(time.monotonic())
+                self._round(monotonic())
             except Exception as error:  # a loop cannot die
                 say("keeper", f"the spool's background thread met {type(error).__name__}: {error}")
             if self._closing_deadline is not None and self._finish(self._closing_deadline):
@@ -155,14 +155,14 @@ class Generation:
     def close_soon(self, deadline: float) -> None:
         """Seal the spool and let the background deliver the rest until ``deadline``. Never waits."""
         self.spool.seal()
-        self._closed_at = time.monotonic()
+        self._closed_at = monotonic()
         self._closing_deadline = deadline
         self._wake.set()
         for worker in self.workers.values():
             worker.wake()
 
     def _finish(self, deadline: float) -> bool:
-        now = time.monotonic()
+        now = monotonic()
         if self.workers and not self.is_delivered() and now < deadline:
             self._wake.clear()
             return False
@@ -177,12 +177,12 @@ class Generation:
 
     def flush(self, timeout: float) -> bool:
         """Wait until every destination has what was logged before the call."""
-        deadline = time.monotonic() + timeout
+        deadline = monotonic() + timeout
         self.spool.settle()
         head = self.spool.published
         done = True
         for key, worker in self.workers.items():
-            done &= worker.flush({self.sources[key]: head}, max(0.0, deadline - time.monotonic()))
+            done &= worker.flush({self.sources[key]: head}, max(0.0, deadline - monotonic()))
         return done if self.workers else self.is_delivered()
 
     def stop(self, deadline: float) -> bool:
@@ -199,7 +199,7 @@ class Generation:
         self._ended = True
         self._wake.set()
         keeper = self._thread
-        if keeper is not None and keeper is not threading.current_thread():
+        if keeper is not None and not keeper.is_current():
             keeper.join(_KEEPER_GRACE)
         if self.adopter is not None:
             self.adopter.close()

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from otel_stdlib.facts import diagnostics
+from otel_stdlib.facts.clock import monotonic
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.forks import ForkRegistry
 from otel_stdlib.facts.severity import severity_number
+from otel_stdlib.facts.threads import RLock
 from otel_stdlib.pipeline import exit as exit_hook
 from otel_stdlib.pipeline.build import build_generation
 from otel_stdlib.pipeline.generation import Generation
@@ -65,13 +65,13 @@ class Pipeline:
         self._outlets = outlets
         self._guard: Any = _NOT_STARTED
         self._pid = os.getpid()
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self._starting = False
         self._early: list[tuple[bytes, int, int, int]] = []
         self._generation: Generation | None = None
         #: What was detached and still delivers. Whoever looks at ``_generation`` first misses none.
         self._retiring: list[Generation] = []
-        self._detaching = threading.RLock()
+        self._detaching = RLock()
         self._successor: Pipeline | None = None
         exit_hook.prepare()
         self._encode: Callable[[logging.LogRecord], tuple[bytes, int, int] | None] = self._encode_first
@@ -178,13 +178,13 @@ class Pipeline:
         # The parent's descriptors are closed by letting go of them, its locks are never unlocked,
         # and its mapping stays for a log call of the parent's that the fork cut in two.
         self._pid = os.getpid()
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self._starting = False
         self._early = []
         self.counters.after_fork()
         generation, self._generation = self._generation, None
         self._retiring = []
-        self._detaching = threading.RLock()
+        self._detaching = RLock()
         self._guard = _NOT_STARTED
         if generation is not None:
             generation.abandon()
@@ -202,11 +202,11 @@ class Pipeline:
         """Wait until every destination has what was logged before; False at the deadline."""
         if self._pid != os.getpid():
             return True
-        deadline = time.monotonic() + timeout
+        deadline = monotonic() + timeout
         done = True
         generation = self._generation
         for each in [*self._retiring, *([] if generation is None else [generation])]:
-            done &= each.flush(max(0.0, deadline - time.monotonic()))
+            done &= each.flush(max(0.0, deadline - monotonic()))
         return done
 
     def close_soon(self) -> None:
@@ -216,11 +216,11 @@ class Pipeline:
         since is delivered here, within ``shutdown_timeout``.
         """
         if exit_hook.is_exiting():
-            self.drain_at_exit(time.monotonic() + self.shutdown_timeout)
+            self.drain_at_exit(monotonic() + self.shutdown_timeout)
             return
         generation = self._detach()
         if generation is not None:
-            generation.close_soon(time.monotonic() + max(self.shutdown_timeout, 60.0))
+            generation.close_soon(monotonic() + max(self.shutdown_timeout, 60.0))
 
     def hand_over(self, successor: Pipeline) -> None:
         """``close_soon``, for good: log calls that are still on their way here go to ``successor``."""
@@ -230,7 +230,7 @@ class Pipeline:
 
     def stop(self, timeout: float | None = None) -> bool:
         """Deliver until the deadline and stop the threads; True when nothing is left."""
-        deadline = time.monotonic() + (self.shutdown_timeout if timeout is None else timeout)
+        deadline = monotonic() + (self.shutdown_timeout if timeout is None else timeout)
         done = True
         self._detach()
         for each in list(self._retiring):

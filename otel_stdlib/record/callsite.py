@@ -9,6 +9,8 @@ import threading
 from types import CodeType, FrameType
 from typing import Any
 
+from otel_stdlib.facts.threads import is_ours
+
 __all__ = ["DELIVERY_THREAD_PREFIX", "is_delivery_thread", "site_attributes"]
 
 #: Threads of this package that deliver records. What is logged on them is not logged again.
@@ -22,7 +24,10 @@ _UNKNOWN_FUNCTION = "(unknown function)"
 def is_delivery_thread(record: logging.LogRecord) -> bool:
     """Whether a record was logged on a delivery thread of this package."""
     name = record.threadName
-    return isinstance(name, str) and name.startswith(DELIVERY_THREAD_PREFIX)
+    if isinstance(name, str) and name.startswith(DELIVERY_THREAD_PREFIX):
+        return True
+    # gevent or eventlet came after the thread had begun: threading does not know its name any more.
+    return is_ours() and record.thread == threading.get_ident()
 
 
 def site_attributes(record: logging.LogRecord) -> dict[str, Any]:

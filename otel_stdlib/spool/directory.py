@@ -6,8 +6,8 @@ Made first and locked afterwards, a scanner stole 389 of 3,000 newborns; this wa
 from __future__ import annotations
 
 import os
-import time
 
+from otel_stdlib.facts.clock import wall
 from otel_stdlib.spool.ids import is_spool_id
 from otel_stdlib.spool.lock import LOCK_NAME, try_lock
 from otel_stdlib.spool.place import open_directory
@@ -115,7 +115,7 @@ def remove_newborn(root: Descriptor, name: str) -> bool:
         return False
     try:
         made = os.stat(name, dir_fd=root.fd, follow_symlinks=False).st_mtime
-        if time.time() - made < _NEWBORN_AGE:
+        if wall() - made < _NEWBORN_AGE:
             return False
         directory = open_directory(name, root.fd)
         lock = try_lock(directory.fd)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import time
+
+from otel_stdlib.facts.clock import wall_ns
 
 __all__ = ["is_spool_id", "new_spool_id"]
 
@@ -14,7 +15,7 @@ _PATTERN = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}\Z")
 
 def new_spool_id() -> str:
     """A new identifier. The random bits come from the kernel, so a forked child never repeats one."""
-    value = (time.time_ns() // 1_000_000 << 80) | int.from_bytes(os.urandom(10), "big")
+    value = (wall_ns() // 1_000_000 << 80) | int.from_bytes(os.urandom(10), "big")
     return "".join(_ALPHABET[value >> shift & 31] for shift in range(125, -1, -5))
 
 

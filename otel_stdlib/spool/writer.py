@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import struct
-import threading
-import time
 import zlib
 from collections.abc import Callable
 
+from otel_stdlib.facts.clock import monotonic
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.errors import SpoolFull
+from otel_stdlib.facts.threads import RLock, sleep
 from otel_stdlib.spool.directory import SpoolDirectory
 from otel_stdlib.spool.frame import MAGIC, MAX_PAYLOAD, PREFIX_SIZE, pack_prefix, pack_tail, seed_of
 from otel_stdlib.spool.options import SpoolOptions
@@ -69,7 +69,7 @@ class Spool:
         self.sealed = False
         #: Sealed, and every call that had begun before has left.
         self._quiet = False
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self._depth = 0
         self._deferred = 0
         self._numbers = iter(range(1, 1 << 31)).__next__
@@ -170,11 +170,11 @@ class Spool:
         return self._wait(lambda: 0 if self.floor == NO_FLOOR else _FULL, severity) != DROPPED
 
     def _wait(self, attempt: Callable[[], int], severity: int) -> int:
-        deadline = time.monotonic() + self.options.block_timeout
+        deadline = monotonic() + self.options.block_timeout
         while (answer := attempt()) == _FULL:
-            if time.monotonic() >= deadline:
+            if monotonic() >= deadline:
                 return self._refuse(severity, "block_timeout")
-            time.sleep(0.005)
+            sleep(0.005)
         return answer
 
     def _refuse(self, severity: int, reason: str) -> int:

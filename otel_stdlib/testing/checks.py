@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from otel_stdlib.delivery.contract import Batch, Destination, Outcome, Verdict
+from otel_stdlib.facts.clock import monotonic
 from otel_stdlib.facts.errors import RetryableError
+from otel_stdlib.facts.threads import sleep
 from otel_stdlib.testing.samples import settle
 
 __all__ = [
@@ -80,13 +81,13 @@ def expect_failure(target: Destination, batch: Batch) -> None:
 
 def settle_when_back(target: Destination, batch: Batch) -> list[Outcome]:
     """Deliver until no record is to come again; the answers."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = monotonic() + PATIENCE
     while True:
         try:
             target.open()
             outcomes = settle(target, batch)
         except RetryableError:
             outcomes = [Outcome(Verdict.RETRY)]
-        if all(outcome.verdict is not Verdict.RETRY for outcome in outcomes) or time.monotonic() > deadline:
+        if all(outcome.verdict is not Verdict.RETRY for outcome in outcomes) or monotonic() > deadline:
             return outcomes
-        time.sleep(0.05)
+        sleep(0.05)

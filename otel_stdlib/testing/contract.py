@@ -7,7 +7,6 @@ import copy
 import logging
 import tempfile
 import threading
-import time
 import unittest
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +15,7 @@ from typing import Any
 
 from otel_stdlib.config.registry import find_backend
 from otel_stdlib.delivery.contract import Outcome, Verdict
+from otel_stdlib.facts.clock import wall_ns
 from otel_stdlib.facts.errors import RetryableError
 from otel_stdlib.facts.secrets import is_secret_name
 from otel_stdlib.handlers.base import DestinationHandler
@@ -177,7 +177,7 @@ class BackendContract:
             queue = OTelQueueHandler(handlers=[handler], spool={"directory": folder})
             logger = logging.Logger("contract.pipeline", logging.INFO)  # noqa: LOG001 - in nobody's tree
             logger.addHandler(queue)
-            run = f"run {time.time_ns()}"
+            run = f"run {wall_ns()}"
             threads = [
                 threading.Thread(target=log_numbered, args=(logger, run, n), name=f"contract-{n}")
                 for n in range(_THREADS)

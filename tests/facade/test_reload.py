@@ -32,6 +32,11 @@ logger:
 WATCHED = FILE + "  reload: {watch: true, interval: 0.02}\n"
 
 
+def reloaders() -> list[int | None]:
+    """The threads that look at files."""
+    return [thread.ident for thread in threading.enumerate() if thread.name == "otel-stdlib-reload"]
+
+
 def bodies(records: list[dict[str, Any]]) -> list[Any]:
     """The bodies of records."""
     return [record["body"] for record in records]
@@ -52,6 +57,7 @@ class TestByCall:
         """The very handlers stay."""
         logger = configure_logger(write_config(FILE))
         log_info("a")
+        eventually(lambda: len(own_threads()) == 2)  # they show themselves when they run
         before, threads = list(logging.getLogger().handlers), {t.ident for t in threading.enumerate()}
         write_config(FILE.replace("INFO", "DEBUG").replace("config:", "level: ERROR\n      config:"))
         logger.reload()
@@ -166,10 +172,10 @@ class TestByFile:
     def test_another_pace(self, write_config: Write) -> None:
         """The thread stays."""
         logger = configure_logger(write_config(WATCHED))
-        before = [thread.ident for thread in threading.enumerate() if "reload" in thread.name]
+        before = eventually(reloaders)
         write_config(WATCHED.replace("0.02", "0.03").replace("INFO", "DEBUG"))
         eventually(lambda: logger.settings.reload_interval == 0.03)
-        assert before == [thread.ident for thread in threading.enumerate() if "reload" in thread.name]
+        assert before == reloaders()
 
     def test_a_file_that_goes_away(self, records: Records, write_config: Write) -> None:
         """Nothing happens until it is back."""

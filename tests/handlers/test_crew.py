@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 
+from otel_stdlib.facts.threads import Thread
 from otel_stdlib.handlers.crew import run_together
 
 
@@ -34,16 +35,16 @@ def test_jobs_run_at_the_same_time_on_named_daemons() -> None:
     run_together([job] * 3, 3, "es")
     helpers = [thread for thread in seen if thread is not threading.current_thread()]
     assert ["otel-stdlib-es-1", "otel-stdlib-es-2"] == sorted(thread.name for thread in helpers)
-    assert all(thread.daemon and not thread.is_alive() for thread in helpers)
+    assert all(thread.daemon and thread not in threading.enumerate() for thread in helpers)
 
 
 def test_without_threads_everything_is_done_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """At the interpreter's end no thread starts: the caller does the work."""
 
-    def refuse(self: threading.Thread) -> None:
+    def refuse(self: Thread) -> None:
         raise RuntimeError("can't start new thread at interpreter shutdown")
 
-    monkeypatch.setattr(threading.Thread, "start", refuse)
+    monkeypatch.setattr(Thread, "start", refuse)
     assert [1, 1, 1] == run_together([lambda: 1] * 3, 3, "x")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from otel_stdlib.facts.threads import Lock
 
 __all__ = ["Pace"]
 
@@ -26,7 +26,7 @@ class Pace:
     def __init__(self, most_bytes: int, most_workers: int) -> None:
         self._most_bytes = most_bytes
         self._most_workers = most_workers
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._bytes = float(most_bytes)
         self._workers = float(most_workers)
         #: What the server has refused as too large: never tried again.

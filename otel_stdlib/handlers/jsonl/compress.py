@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.errors import RetryableError
 from otel_stdlib.facts.filelock import try_lock, unlock
+from otel_stdlib.facts.threads import Event, Lock, Thread
 from otel_stdlib.handlers.jsonl import osio
 from otel_stdlib.handlers.jsonl.file import BlockFile
 from otel_stdlib.handlers.jsonl.lock import abandon_in_children
@@ -34,9 +34,9 @@ class Compressor:
     def __init__(self, options: JSONLOptions, counters: Counters) -> None:
         self._options = options
         self._counters = counters
-        self._stop = threading.Event()
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._stop = Event()
+        self._lock = Lock()
+        self._thread: Thread | None = None
         self._again = False
         #: Descriptors that a forked child must not keep.
         self._open: list[int] = []
@@ -48,7 +48,7 @@ class Compressor:
             self._again = True
             if self._stop.is_set() or self._thread is not None:
                 return
-            thread = threading.Thread(target=self._run, name="otel-stdlib-gzip", daemon=True)
+            thread = Thread(target=self._run, name="otel-stdlib-gzip")
             try:
                 thread.start()
             except RuntimeError:  # the interpreter ends: the next process does it

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 
 from otel_stdlib.delivery.contract import Batch, Frame, Identity, Origin, Outcome, Verdict
+from otel_stdlib.facts.clock import wall
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.errors import RetryableError
 from otel_stdlib.handlers.jsonl.block import Block
@@ -45,7 +45,7 @@ class JSONLDestination:
         name: str = "jsonl",
         render: Render | None = None,
         counters: Counters | None = None,
-        wall: Callable[[], float] = time.time,
+        wall: Callable[[], float] = wall,
     ) -> None:
         self.name = name
         self.counters = counters or Counters()

@@ -12,10 +12,10 @@ kill at any point the next holder of the lock can tell how far it came.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from otel_stdlib.facts.clock import wall
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.errors import RetryableError
 from otel_stdlib.handlers.jsonl import osio
@@ -53,7 +53,7 @@ class BlockFile:
         options: JSONLOptions,
         *,
         counters: Counters | None = None,
-        wall: Callable[[], float] = time.time,
+        wall: Callable[[], float] = wall,
     ) -> None:
         self.path = options.target
         self.counters = counters or Counters()

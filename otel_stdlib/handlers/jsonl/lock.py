@@ -9,11 +9,12 @@ in the middle of a block.
 from __future__ import annotations
 
 import os
-import time
 from typing import NamedTuple, Protocol
 
+from otel_stdlib.facts.clock import monotonic
 from otel_stdlib.facts.filelock import try_lock, unlock
 from otel_stdlib.facts.forks import ForkRegistry
+from otel_stdlib.facts.threads import sleep
 from otel_stdlib.handlers.jsonl.osio import open_private
 
 __all__ = ["FileLock", "Hold", "abandon_all", "abandon_in_children"]
@@ -53,7 +54,7 @@ class FileLock:
         """
         if self._pid != os.getpid():  # a fork that ran no Python hook
             self.abandon()
-        deadline = time.monotonic() + self.timeout
+        deadline = monotonic() + self.timeout
         fresh = False
         former: int | None = None
         try:
@@ -82,9 +83,9 @@ class FileLock:
         # Polling, as a wait inside flock has no end: one stopped process would stop all for good.
         pause = 0.0002
         while not try_lock(self._fd):
-            if time.monotonic() >= deadline:
+            if monotonic() >= deadline:
                 raise TimeoutError(f"{self.path!r} is locked by another process for over {self.timeout:g} s")
-            time.sleep(pause)
+            sleep(pause)
             pause = min(pause * 2, 0.01)
 
     def _is_at_path(self) -> bool:

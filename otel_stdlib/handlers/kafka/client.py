@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
 
+from otel_stdlib.facts.clock import monotonic
 from otel_stdlib.facts.diagnostics import debug_logger
 from otel_stdlib.facts.errors import ConfigError, MissingExtraError, RetryableError
 from otel_stdlib.facts.forks import ForkRegistry
 from otel_stdlib.facts.secrets import mask_secrets
+from otel_stdlib.facts.threads import sleep
 
 __all__ = ["Handle", "check_settings", "error_text", "leave_behind", "require_client"]
 
@@ -96,7 +97,7 @@ class Handle:
         from confluent_kafka import KafkaException
 
         limit = min(timeout, _LOOK)
-        deadline = time.monotonic() + min(limit, _CREATION)
+        deadline = monotonic() + min(limit, _CREATION)
         while True:
             self.last_error = ""
             try:
@@ -110,9 +111,9 @@ class Handle:
             found = known.topics.get(topic).error if topic and topic in known.topics else None
             if found is None or found.name() not in ("UNKNOWN_TOPIC_OR_PART", "TOPIC_AUTHORIZATION_FAILED"):
                 return
-            if time.monotonic() > deadline or found.name() != "UNKNOWN_TOPIC_OR_PART":
+            if monotonic() > deadline or found.name() != "UNKNOWN_TOPIC_OR_PART":
                 raise RetryableError(f"topic {topic!r} at {self.where}: {_one_line(found.str())}")
-            time.sleep(0.1)
+            sleep(0.1)
 
     def failure(self, what: str, error: BaseException | None = None) -> RetryableError:
         """The error to raise, with the reason that librdkafka gave."""

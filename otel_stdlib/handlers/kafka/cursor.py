@@ -8,7 +8,6 @@ kill in between comes back to the hole.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -18,6 +17,7 @@ from otel_stdlib.delivery.contract import Identity, Origin
 from otel_stdlib.facts.diagnostics import debug_logger
 from otel_stdlib.facts.errors import RetryableError
 from otel_stdlib.facts.forks import ForkRegistry
+from otel_stdlib.facts.threads import Thread
 from otel_stdlib.handlers.kafka.client import Handle, error_text, leave_behind
 from otel_stdlib.spool.manifest import identity_hash
 
@@ -207,7 +207,7 @@ def send_cursor(handle: Handle, offset: Any, metadata: Any, timeout: float) -> N
         except BaseException as error:
             errors.append(error)
 
-    thread = threading.Thread(target=call, name="otel-stdlib-kafka-cursor", daemon=True)
+    thread = Thread(target=call, name="otel-stdlib-kafka-cursor")
     thread.start()
     limit = min(timeout, _COORDINATOR)
     thread.join(limit)

@@ -8,7 +8,6 @@ timestamp  the event's time; the present when it lies ahead, as brokers refuse t
 
 from __future__ import annotations
 
-import time
 from binascii import hexlify
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import orjson
 
 from otel_stdlib.delivery.contract import Frame, Origin
+from otel_stdlib.facts.clock import wall_ns
 from otel_stdlib.facts.errors import PermanentError
 from otel_stdlib.handlers.kafka.naming import TopicPattern
 
@@ -77,7 +77,7 @@ def messages(frames: Sequence[Frame], origin: Origin, naming: TopicPattern) -> I
     spool = b"%b-" % origin.spool_id.encode("ascii")
     end = _value_end(origin)
     join = b"".join
-    now = time.time_ns()
+    now = wall_ns()
     for frame in frames:
         lsn, time_ns, _, severity, payload = frame
         uid = spool + hexlify(lsn.to_bytes(_LSN_BYTES, "big"))

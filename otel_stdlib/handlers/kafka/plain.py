@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 from otel_stdlib.delivery.contract import Batch, Origin, Outcome, Verdict
+from otel_stdlib.facts.clock import monotonic
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.errors import RetryableError
 from otel_stdlib.handlers.kafka.client import Handle
@@ -73,7 +73,7 @@ class PlainSender:
             RetryableError: nothing of it is known to be stored.
         """
         handle = self._ready()
-        deadline = time.monotonic() + self._options.timeout
+        deadline = monotonic() + self._options.timeout
         reports = self._reports.setdefault(batch.origin.spool_id, {})
         fresh = [frame for frame in batch.frames if frame.lsn not in reports] if reports else batch.frames
         try:
@@ -113,7 +113,7 @@ class PlainSender:
     def _send_alone(self, batch: Batch, lsns: set[int]) -> dict[int, Outcome]:
         """Once more, each record in a message set of its own: what is refused now is at fault itself."""
         self._counters.add("sent_alone", len(lsns))
-        deadline = time.monotonic() + self._options.timeout
+        deadline = monotonic() + self._options.timeout
         frames = [frame for frame in batch.frames if frame.lsn in lsns]
         handle = Handle({**self._settings, "batch.size": 1}, self._options.servers)
         reports: dict[int, Report] = {}

@@ -12,13 +12,14 @@ committed; where both hang they are ended as aborted, and the batch is sent agai
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from otel_stdlib.delivery.contract import Frame, Origin, Outcome, Verdict
+from otel_stdlib.facts.clock import monotonic
 from otel_stdlib.facts.diagnostics import debug_logger
 from otel_stdlib.facts.errors import PermanentError, RetryableError
+from otel_stdlib.facts.threads import sleep
 from otel_stdlib.handlers.kafka.client import Handle, error_text
 from otel_stdlib.handlers.kafka.cursor import (
     Cursor,
@@ -159,12 +160,12 @@ class SpoolProducer:
             return None
         cursor, ends = self._unseen
         reader = CursorReader(self.connection, self.name)
-        deadline = time.monotonic() + min(limit, _STABLE)
+        deadline = monotonic() + min(limit, _STABLE)
         try:
             while not reader.is_stable(ends, limit):  # others' transactions come and go
-                if time.monotonic() > deadline:
+                if monotonic() > deadline:
                     return None
-                time.sleep(0.05)
+                sleep(0.05)
             return cursor
         finally:
             reader.close()
@@ -186,7 +187,7 @@ class SpoolProducer:
     def _transact(
         self, frames: Sequence[Frame], cursor: Cursor, *, alone: bool, commit: bool
     ) -> tuple[dict[int, Outcome], list[int]]:
-        deadline = time.monotonic() + self._options.timeout
+        deadline = monotonic() + self._options.timeout
         handle = self.open(alone=alone)
         reports: dict[int, Report] = {}
         ends: dict[tuple[str, int], int] = {}
@@ -207,7 +208,7 @@ class SpoolProducer:
             refused = next((o.reason for o in outcomes.values() if o is not STORED), None)
             if refused is not None:
                 raise RetryableError(f"{handle.where} took no record: {refused}")
-            rest = max(1.0, deadline - time.monotonic())
+            rest = max(1.0, deadline - monotonic())
             send_cursor(handle, pack_cursor(topic, cursor), self._metadata, rest)
             if not commit:
                 handle.producer.abort_transaction(rest)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from otel_stdlib.delivery.contract import Origin, Outcome, Verdict
+from otel_stdlib.facts.clock import monotonic
 from otel_stdlib.facts.errors import RetryableError
 from otel_stdlib.handlers.kafka.client import Handle, error_text
 from otel_stdlib.handlers.kafka.message import Message, lsn_digits
@@ -91,7 +91,7 @@ def produce_all(
                 produce(topic, value, key, -1, note, None, timestamp if stamp else 0, headers)
             except BufferError:  # as much is in flight as the client's own limits allow
                 handle.producer.poll(_TURN)
-                if time.monotonic() < deadline:
+                if monotonic() < deadline:
                     continue
                 del reports[lsn]
                 return
@@ -114,11 +114,11 @@ def wait_for_reports(handle: Handle, reports: dict[int, Report], deadline: float
         RetryableError: the producer is of no use any more.
     """
     while True:
-        left = handle.producer.flush(max(0.0, min(_TURN, deadline - time.monotonic())))
+        left = handle.producer.flush(max(0.0, min(_TURN, deadline - monotonic())))
         if handle.fatal:
             raise handle.failure("the producer failed")
         waiting = sum(report is WAITING for report in reports.values()) if left else 0
-        if not waiting or time.monotonic() >= deadline:
+        if not waiting or monotonic() >= deadline:
             return waiting
 
 

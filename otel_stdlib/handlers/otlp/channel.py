@@ -14,7 +14,6 @@ OTLP/gRPC: these are all statuses that may be tried again.
 from __future__ import annotations
 
 import re
-import threading
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from typing import Any
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.errors import MissingExtraError, PermanentError, RetryableError, ThrottledError
 from otel_stdlib.facts.secrets import mask_secrets
+from otel_stdlib.facts.threads import Event
 from otel_stdlib.handlers.otlp.exchange import RefusedError, TooLargeError
 from otel_stdlib.handlers.otlp.options import OTLPOptions
 from otel_stdlib.handlers.otlp.outcome import Partial, read_partial
@@ -80,7 +80,7 @@ class GRPCExchange:
         self._url = options.url
         self._metadata = tuple(options.sent_headers.items())
         #: A call got no answer: a connection that is dead may look alive for long.
-        self._doubtful = threading.Event()
+        self._doubtful = Event()
         self._channel: Any = None
         self._make()
 

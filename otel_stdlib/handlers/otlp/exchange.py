@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from typing import Protocol
 
+from otel_stdlib.facts.clock import wall
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.errors import PermanentError, RetryableError
 from otel_stdlib.handlers.otlp.options import OTLPOptions
@@ -94,7 +94,7 @@ class HTTPExchange:
         self._wire.close()
 
     def _again(self, reply: Reply) -> RetryableError:
-        return refused(reply.headers, self._text(reply), time.time())
+        return refused(reply.headers, self._text(reply), wall())
 
     def _text(self, reply: Reply) -> str:
         reason = explain(reply.headers.get("content-type", ""), reply.body) or "no reason given"

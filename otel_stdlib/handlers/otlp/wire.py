@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import time
 import zlib
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
+from otel_stdlib.facts.clock import monotonic
 from otel_stdlib.facts.errors import MissingExtraError, RetryableError
 from otel_stdlib.facts.secrets import mask_secrets
 from otel_stdlib.handlers.otlp.options import OTLPOptions
@@ -102,7 +102,7 @@ class Wire:
         from urllib3 import Timeout
         from urllib3 import exceptions as errors
 
-        deadline = time.monotonic() + self._timeout
+        deadline = monotonic() + self._timeout
         try:
             with uninstrumented():
                 answer = self._pool.request(
@@ -142,7 +142,7 @@ def _read(answer: BaseHTTPResponse, deadline: float) -> Reply:
             size += len(part)
             if size > _MOST_ANSWER:
                 break
-            if time.monotonic() > deadline:
+            if monotonic() > deadline:
                 raise TimeoutError
         whole = size <= _MOST_ANSWER
     except BaseException:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import threading
+
+from otel_stdlib.facts.threads import Lock
 
 __all__ = ["release", "take"]
 
-_lock = threading.Lock()
+_lock = Lock()
 _open: dict[tuple[int, str], int] = {}
 
 

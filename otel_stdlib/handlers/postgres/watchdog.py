@@ -6,12 +6,13 @@ gone, not a server that hangs. The watchdog shuts the socket down, and the call 
 
 from __future__ import annotations
 
+import _socket
 import os
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from otel_stdlib.facts.clock import monotonic
+from otel_stdlib.facts.threads import Event, Lock, Thread
 
 __all__ = ["Watchdog"]
 
@@ -30,8 +31,10 @@ class Watchdog:
 
     def __init__(self, fileno: int, limit: float) -> None:
         self.limit = limit
-        self._socket = socket.socket(fileno=os.dup(fileno))
-        self._changed = threading.Condition(threading.Lock())
+        # Not ``socket.socket``: gevent and eventlet would make the thread a hub for it.
+        self._socket = _socket.socket(fileno=os.dup(fileno))
+        self._lock = Lock()
+        self._closing = Event()
         self._deadline: float | None = None
         self._closed = False
         self._started = False
@@ -43,7 +46,7 @@ class Watchdog:
         """Limit the calls inside. Not to be nested."""
         if not self._started:
             self._start()
-        self._deadline = time.monotonic() + self.limit
+        self._deadline = monotonic() + self.limit
         try:
             yield
         finally:
@@ -52,40 +55,41 @@ class Watchdog:
     def extend(self) -> None:
         """Begin the limit of the present call anew: something has come."""
         if self._deadline is not None:
-            self._deadline = time.monotonic() + self.limit
+            self._deadline = monotonic() + self.limit
 
     def _start(self) -> None:
         self._started = True
-        thread = threading.Thread(target=self._run, name="otel-stdlib-postgres-watchdog", daemon=True)
+        thread = Thread(target=self._run, name="otel-stdlib-postgres-watchdog")
         try:
             thread.start()
         except RuntimeError:
             return  # the interpreter is ending: the kernel's timeouts remain
 
     def _run(self) -> None:
-        with self._changed:
-            while not self._closed:
-                deadline = self._deadline
-                now = time.monotonic()
-                # A call that begins later has a later deadline than any sleep that runs now.
-                wait = self.limit if deadline is None else deadline - now
-                if wait <= 0:
+        while not self._closed:
+            deadline = self._deadline
+            # A call that begins later has a later deadline than any sleep that runs now.
+            wait = self.limit if deadline is None else deadline - monotonic()
+            if wait > 0:
+                self._closing.wait(wait)
+                continue
+            with self._lock:
+                if not self._closed:
                     self.fired = True
                     self._shut()
-                    return
-                self._changed.wait(wait)
+            return
 
     def _shut(self) -> None:
         try:
-            self._socket.shutdown(socket.SHUT_RDWR)
+            self._socket.shutdown(_socket.SHUT_RDWR)
         except OSError:
             pass  # it is gone already
 
     def close(self) -> None:
         """End the thread and release the duplicate. Never waits."""
-        with self._changed:
+        with self._lock:
             self._closed = True
-            self._changed.notify_all()
+            self._closing.set()
             self._socket.close()
 
     def abandon(self) -> None:
