@@ -6,6 +6,7 @@ import importlib.util
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from otel_stdlib.config.converted import LIVE, plain_view
 from otel_stdlib.config.document import Document
 from otel_stdlib.config.errors import Path, Problem
 from otel_stdlib.config.schema import load_schema
@@ -34,6 +35,7 @@ def has_validator() -> bool:
 def check_schema(document: Document, definition: str, *, required: bool = False) -> list[Problem]:
     """What the schema's ``definition`` finds wrong, in the order of the file.
 
+    Objects that no file can hold, and what ``dictConfig`` puts something else in place of, are not judged.
     Without ``jsonschema`` it finds unknown options of a ``logger:`` document only; values are
     checked again by what takes them.
 
@@ -49,7 +51,9 @@ def check_schema(document: Document, definition: str, *, required: bool = False)
     schema = load_schema()
     validator = Draft202012Validator({"$ref": f"#/$defs/{definition}", "$defs": schema["$defs"]})
     found: dict[tuple[Path, str], Problem] = {}
-    for error in validator.iter_errors(document.value):
+    for error in validator.iter_errors(plain_view(document.value)):
+        if error.instance is LIVE:
+            continue
         for problem in _problems(document, error):
             found.setdefault((problem.path, problem.message), problem)
     return in_order(list(found.values()))

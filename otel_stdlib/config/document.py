@@ -16,11 +16,13 @@ import yaml
 
 from otel_stdlib.config.errors import ConfigFileError, Path, Place, Problem
 
-__all__ = ["Document", "parse_yaml", "read_yaml", "wrap_mapping"]
+__all__ = ["Document", "is_plain_tuple", "parse_yaml", "read_yaml", "wrap_mapping"]
 
 #: No configuration is that large; a few nested aliases can be.
 _MAX_VALUES = 100_000
 _MAX_BYTES = 8 << 20
+#: How deep an entry of a section lies: ``handlers.file``.
+_ENTRY = 2
 _CONTAINERS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 
@@ -44,6 +46,18 @@ class Document:
             if found is not None:
                 return found
         return Place(self.file)
+
+    def at(self, path: Path) -> Any:
+        """The value at a path; None where there is none."""
+        value = self.value
+        for part in path:
+            if isinstance(value, dict):
+                value = next((item for key, item in value.items() if str(key) == part), None)
+            elif isinstance(value, (list, tuple)) and isinstance(part, int):
+                value = value[part] if part < len(value) else None
+            else:
+                return None
+        return value
 
     def problem(self, path: Path, message: str) -> Problem:
         """Something wrong at ``path``."""
@@ -112,8 +126,14 @@ def parse_yaml(text: str, file: str = "<text>") -> Document:
     return document
 
 
-def wrap_mapping(value: Mapping[str, Any], name: str = "<mapping>") -> Document:
+def wrap_mapping(value: Mapping[str, Any], name: str = "<mapping>", *, live: bool = False) -> Document:
     """A mapping that came from no file: a document without lines.
+
+    Args:
+        value: the mapping; it is not changed.
+        name: what errors call it.
+        live: take apart what ``dictConfig`` takes apart, and keep every other object as it is. A mapping
+            of another kind than ``dict`` is then the value of an option, below the sections' entries.
 
     Raises:
         ConfigFileError: it is no mapping, or contains itself.
@@ -121,19 +141,29 @@ def wrap_mapping(value: Mapping[str, Any], name: str = "<mapping>") -> Document:
     document = Document(None, name)
     if not isinstance(value, Mapping):
         document.fail((), f"must be a mapping, not {type(value).__name__}")
-    document.value = _copy(value, (), (), document)
+    document.value = _copy(value, (), (), document, live)
     return document
 
 
-def _copy(value: Any, path: Path, above: tuple[int, ...], document: Document) -> Any:
+def _copy(value: Any, path: Path, above: tuple[int, ...], document: Document, live: bool) -> Any:
+    is_mapping = isinstance(value, dict if live and len(path) > _ENTRY else Mapping)
+    if not is_mapping and not isinstance(value, (list, tuple)):
+        return value
     if id(value) in above:
         document.fail(path, "contains itself")
     above = (*above, id(value))
-    if isinstance(value, Mapping):
-        return {key: _copy(item, (*path, str(key)), above, document) for key, item in value.items()}
+    if is_mapping:
+        return {key: _copy(item, (*path, str(key)), above, document, live) for key, item in value.items()}
+    if is_plain_tuple(value):
+        return tuple(_copy(item, (*path, i), above, document, live) for i, item in enumerate(value))
     if isinstance(value, list):
-        return [_copy(item, (*path, index), above, document) for index, item in enumerate(value)]
+        return [_copy(item, (*path, index), above, document, live) for index, item in enumerate(value)]
     return value
+
+
+def is_plain_tuple(value: object) -> bool:
+    """Whether ``dictConfig`` looks into it: a named tuple stays as it is."""
+    return isinstance(value, tuple) and not hasattr(value, "_fields")
 
 
 class _Builder:

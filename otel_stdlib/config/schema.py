@@ -29,15 +29,16 @@ _TEXT = {"type": "string"}
 _WORDS = {"type": "array", "items": _TEXT}
 _SECONDS = {"type": "number", "minimum": 0}
 _LEVEL = {"type": ["string", "integer"]}
+_LEVEL_OR_NULL = {"type": ["string", "integer", "null"]}
 _KINDS = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "null"}
 _SHAPES = {"dict": "object", "Mapping": "object", "list": "array", "tuple": "array", "Sequence": "array"}
 #: What ``dictConfig`` itself reads in a handler's section.
 _HANDLER_KEYS = {
     "class": _TEXT,
     "()": {},
-    "level": _LEVEL,
-    "formatter": _TEXT,
-    "filters": {"type": "array"},
+    "level": _LEVEL_OR_NULL,
+    "formatter": {"type": ["string", "null"]},
+    "filters": {"type": ["array", "null"]},
     ".": {},
 }
 
@@ -142,21 +143,29 @@ def _spool() -> dict[str, Any]:
 
 
 def _dict_config() -> dict[str, Any]:
+    # What dictConfig takes: a number for a switch, and null for what is left out.
+    switch = {"type": ["boolean", "number", "null"]}
+    items = {"type": ["array", "null"]}
     logger = _object(
-        {"level": _LEVEL, "propagate": {"type": "boolean"}, "filters": {"type": "array"}, "handlers": _WORDS}
+        {
+            "level": _LEVEL_OR_NULL,
+            "propagate": switch,
+            "filters": items,
+            "handlers": {**items, "items": _TEXT},
+        }
     )
     return {
         "type": "object",
         # Other keys are allowed: they may be the targets of cfg:// and of anchors.
         "properties": {
             "version": {"const": 1},
-            "incremental": {"type": "boolean"},
-            "disable_existing_loggers": {"type": "boolean"},
+            "incremental": switch,
+            "disable_existing_loggers": switch,
             "formatters": {"type": "object", "additionalProperties": {"type": "object"}},
             "filters": {"type": "object", "additionalProperties": {"type": "object"}},
             "handlers": {"type": "object", "additionalProperties": {"$ref": "#/$defs/handler"}},
             "loggers": {"type": "object", "additionalProperties": logger},
-            "root": logger,
+            "root": {**logger, "type": ["object", "null"]},
         },
         "required": ["version"],
     }

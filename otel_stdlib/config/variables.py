@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any
 
 import yaml
 
-from otel_stdlib.config.document import Document
+from otel_stdlib.config.document import Document, is_plain_tuple
 from otel_stdlib.config.errors import Path, Problem
 from otel_stdlib.facts.options import nearest
 from otel_stdlib.facts.secrets import Secret, is_secret_name
+from otel_stdlib.facts.unexpanded import Expanded
 
 __all__ = ["Environment", "expand"]
 
@@ -91,14 +92,19 @@ class _Expander:
         if isinstance(value, dict):
             return {key: self._member(value, key, path) for key in value}
         if isinstance(value, list):
-            # ``basic_auth: [user, password]``: what follows the first is the secret.
-            return [
-                self.walk(item, (*path, index), name if index or len(value) == 1 else None)
-                for index, item in enumerate(value)
-            ]
-        if isinstance(value, str):
+            return self._items(value, path, name)
+        if is_plain_tuple(value):
+            return tuple(self._items(value, path, name))
+        if type(value) in (str, Secret):  # another subclass, such as an enumeration's, is no text of a file
             return self._text(value, path, is_secret_name(name))
         return value
+
+    def _items(self, values: Sequence[Any], path: Path, name: object) -> list[Any]:
+        # ``basic_auth: [user, password]``: what follows the first is the secret.
+        return [
+            self.walk(item, (*path, index), name if index or len(values) == 1 else None)
+            for index, item in enumerate(values)
+        ]
 
     def _member(self, parent: dict[str, Any], key: str, path: Path) -> Any:
         if key in ("format", "fmt") and parent.get("style") == "$":
@@ -117,7 +123,7 @@ class _Expander:
             return Secret(result)
         if path in self._document.plain and result != text and not text.startswith("$$"):
             return _read_again(result)
-        return result
+        return Expanded(result) if result != text and "${" in result else result
 
     def _put_in(self, text: str) -> tuple[str, bool]:
         """``text`` with its variables replaced, and whether a secret is among them."""

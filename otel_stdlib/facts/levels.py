@@ -21,6 +21,8 @@ def check_level(value: object) -> int | str:
     if isinstance(value, int) and not isinstance(value, bool):
         return int(value)
     if isinstance(value, str):
+        if isinstance(logging.getLevelName(value), int):
+            return value  # one of an application's own, which may have small letters
         name = value.strip().upper()
         if name.isdecimal():
             return int(name)

@@ -8,6 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from otel_stdlib.delivery.contract import Destination
 from otel_stdlib.delivery.policy import DeliveryPolicy
+from otel_stdlib.facts.unexpanded import warn_unexpanded
 from otel_stdlib.handlers.base import DestinationHandler
 from otel_stdlib.handlers.fallback import FallbackOptions
 from otel_stdlib.spool.options import SpoolOptions
@@ -48,6 +49,7 @@ class NetworkHandler(DestinationHandler, Generic[OptionsT]):
         fallback: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> None:
+        warn_unexpanded(type(self).__name__, {**options, "spool": spool, "fallback": fallback})
         self.options = self.read_options(options)
         self._fallback = FallbackOptions.of(fallback)
         super().__init__(level, spool=spool, shutdown_timeout=shutdown_timeout)

@@ -11,6 +11,7 @@ from typing import Any
 from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.errors import ConfigError, StateError
 from otel_stdlib.facts.options import check_flag
+from otel_stdlib.facts.unexpanded import warn_unexpanded
 from otel_stdlib.handlers.base import DestinationHandler, EncodingHandler, is_attached
 from otel_stdlib.pipeline.outlet import Outlet
 from otel_stdlib.queue.listener import OTelQueueListener
@@ -89,6 +90,7 @@ class OTelQueueHandler(EncodingHandler, logging.handlers.QueueHandler):
         fast_records: bool = False,
         listener: object = None,
     ) -> None:
+        warn_unexpanded(type(self).__name__, {"spool": spool})
         check_flag("respect_handler_level", respect_handler_level)
         check_flag("fast_records", fast_records)
         self._fast_records = fast_records

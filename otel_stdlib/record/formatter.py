@@ -14,6 +14,7 @@ from pythonjsonlogger.core import BaseJsonFormatter
 
 from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.errors import ConfigError
+from otel_stdlib.facts.unexpanded import warn_unexpanded
 from otel_stdlib.record.arrange import arrange, check_options, is_arranged
 from otel_stdlib.record.encoder import LineEncoder
 from otel_stdlib.record.limits import Limits
@@ -105,6 +106,8 @@ class OTelFormatter(BaseJsonFormatter):
                 **options,
             }
         )
+        named = {"service_name": service_name, "service_version": service_version, "resource": resource}
+        warn_unexpanded(type(self).__name__, {**named, "static_attributes": static_attributes})
         self._encoding: dict[str, Any] = {
             "limits": limits,
             "json_default": json_default,

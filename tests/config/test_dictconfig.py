@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import logging.config
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,7 @@ HEAD = "version: 1\n"
             HEAD + "handlers:\n  a: {class: logging.Nothing}\n",
             "3:7: handlers.a.class: cannot import 'logging.Nothing'",
         ),
-        (HEAD + "handlers:\n  a: {class: logging.root}\n", "'logging.root' is no class but RootLogger"),
+        (HEAD + "handlers:\n  a: {class: logging.root}\n", "'logging.root' is not a class but RootLogger"),
         (
             HEAD + "handlers:\n  a: {class: logging.NullHandler, formatter: f}\n",
             "handlers.a.formatter: names the formatter 'f'",
@@ -117,7 +118,8 @@ HEAD = "version: 1\n"
             "handlers.q.handlers[0]: names the handler 'fil', which is not configured; did you mean 'file'?",
         ),
         (
-            HEAD + "handlers:\n  q:\n    (): otel_stdlib.OTelQueueHandler\n    spool: {overflow: drop}\n",
+            HEAD + "handlers:\n  q:\n    (): otel_stdlib.OTelQueueHandler\n    spool: {overflow: drop}\n"
+            "    handlers: [n]\n  n: {class: logging.NullHandler}\n",
             "5:13: handlers.q.spool.overflow: must be one of shed, drop_oldest, block, not 'drop'",
         ),
         (
@@ -201,3 +203,89 @@ def test_incremental(tmp_path: Path) -> None:
     """Levels alone can be changed; names are not needed then."""
     load_dict_config({"version": 1, "incremental": True, "root": {"level": "ERROR"}})
     assert logging.ERROR == logging.getLogger().level
+
+
+def test_everything_that_is_wrong_comes_at_once(tmp_path: Path) -> None:
+    """Unknown options, names, levels, classes, values and unset variables of one file, in its order."""
+    found = wrong(
+        tmp_path,
+        """version: 1
+formatters:
+  otel: {(): otel_stdlib.OTelFormatter, sevice_name: x}
+handlers:
+  file:
+    class: otel_stdlib.handlers.JSONLFileHandler
+    filename: $NOT_SET
+    max_byte: 5
+    backup_count: -1
+    when: never
+  queue:
+    (): otel_stdlib.OTelQueueHandler
+    handlers: [fil]
+    shutdown_timeout: soon
+  other: {class: logging.StreamHander}
+loggers:
+  a: {level: LOUD}
+root:
+  handlers: [queu]
+""",
+    )
+    expected = [
+        "3:41: formatters.otel.sevice_name",
+        "7:5: handlers.file.filename: the environment variable NOT_SET",
+        "8:5: handlers.file.max_byte: unknown option",
+        "9:5: handlers.file.backup_count",
+        "10:5: handlers.file.when",
+        "13:16: handlers.queue.handlers[0]: names the handler 'fil'",
+        "14:5: handlers.queue.shutdown_timeout",
+        "15:11: handlers.other.class: cannot import",
+        "17:7: loggers.a.level: there is no level 'LOUD'",
+        "19:14: root.handlers[0]: names the handler 'queu'",
+    ]
+    assert len(expected) == len(found), found
+    for start, line in zip(expected, found, strict=True):
+        assert line.startswith(start), found
+
+
+def test_plain_dict_config_with_variables_is_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each option that holds one, once; what was loaded with variables is silent."""
+    file = {
+        "class": "otel_stdlib.handlers.JSONLFileHandler",
+        "filename": f"{tmp_path}/${{APP}}.jsonl",
+        "spool": {"directory": f"{tmp_path}/${{APP:-secret-default}}"},
+    }
+    formatter = {"()": "otel_stdlib.OTelFormatter", "service_name": "${SERVICE}"}
+    queue = {"()": "otel_stdlib.OTelQueueHandler", "handlers": ["file"], "spool": {"directory": "/x/${APP}"}}
+    document = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"otel": formatter},
+        "handlers": {"file": file, "queue": queue},
+    }
+    for _ in range(2):
+        logging.config.dictConfig(document)
+    lines = capsys.readouterr().err.splitlines()
+    assert 4 == len(lines), lines
+    for start, line in zip(
+        (
+            "option 'service_name' of OTelFormatter is the literal text ${SERVICE}",
+            "option 'filename' of JSONLFileHandler is the literal text ${APP}",
+            "option 'spool' of JSONLFileHandler is the literal text ${APP}",
+            "option 'spool' of OTelQueueHandler is the literal text ${APP}",
+        ),
+        lines,
+        strict=True,
+    ):
+        assert line.startswith(f"otel_stdlib: {start}"), lines
+        assert line.endswith("Load the file with otel_stdlib.load_dict_config")
+    file["filename"] = f"{tmp_path}/$${{APP}}.jsonl"
+    load_dict_config(document, environ={"APP": "x", "SERVICE": "shop"})
+    assert "" == capsys.readouterr().err
+    found = (
+        logging.getHandlerByName("file")
+        if hasattr(logging, "getHandlerByName")
+        else logging._handlers["file"]
+    )  # type: ignore[attr-defined]
+    assert str(found.identity.key).endswith("/${APP}.jsonl")

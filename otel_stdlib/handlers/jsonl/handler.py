@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from otel_stdlib.delivery.contract import Identity
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.facts.counters import Counters
+from otel_stdlib.facts.unexpanded import warn_unexpanded
 from otel_stdlib.handlers.base import DestinationHandler
 from otel_stdlib.handlers.jsonl.destination import JSONLDestination
 from otel_stdlib.handlers.jsonl.options import JSONLOptions
@@ -60,6 +61,7 @@ class JSONLFileHandler(DestinationHandler):
     ) -> None:
         if filename is not None:
             options["filename"] = filename
+        warn_unexpanded(type(self).__name__, {**options, "spool": spool})
         self.options = JSONLOptions.of(options)
         self._counts = Counters()
         super().__init__(level, spool=spool, shutdown_timeout=shutdown_timeout)
