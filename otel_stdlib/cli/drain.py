@@ -28,6 +28,7 @@ class _Sender:
     def __init__(self, handler: DestinationHandler, root: Path) -> None:
         self.name = handler.outlet_name
         self.key = identity_hash(*handler.identity)
+        self.reads_template = handler.reads_template
         self.worker = DestinationWorker(
             handler.make_destination(),
             handler.policy,
@@ -81,7 +82,8 @@ def _drain_one(orphan: Orphan, senders: Sequence[_Sender], anywhere: bool, deadl
     finished = orphan.is_finished()
     for sender in senders:
         if not finished and (anywhere or sender.key in waiting):
-            source = OrphanSource(orphan, Origin(orphan.spool_id, resource), sender.key)
+            origin = Origin(orphan.spool_id, resource)
+            source = OrphanSource(orphan, origin, sender.key, sender.reads_template)
             sender.worker.add_source(source)
             done = sender.worker.flush({source: source.head()}, max(0.0, deadline - monotonic()))
             print(

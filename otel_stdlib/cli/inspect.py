@@ -12,6 +12,7 @@ from otel_stdlib.delivery.contract import Frame, make_uid
 from otel_stdlib.facts.errors import ConfigError, SpoolUnavailable
 from otel_stdlib.spool.cursor import CursorFile, cursor_name
 from otel_stdlib.spool.directory import SpoolDirectory
+from otel_stdlib.spool.envelope import pick
 from otel_stdlib.spool.ids import is_spool_id
 from otel_stdlib.spool.lock import try_lock
 from otel_stdlib.spool.manifest import Manifest, Target
@@ -60,17 +61,23 @@ class SpoolView:
             ConfigError: no destination of that name or kind.
         """
         start = 0
+        numbers: list[int | None] = [None]
         if wanted is not None:
             matching = [t for t in self.orphan.targets if wanted in (t.name, t.kind)]
             if not matching:
                 names = ", ".join(t.name for t in self.orphan.targets) or "none"
                 raise ConfigError(f"the spool {self.spool_id} has no destination {wanted!r}; it has {names}")
             start = min(self.cursor(target) for target in matching)
+            numbers = [number for number, t in enumerate(self.orphan.targets) if t in matching]
         store = self.orphan.new_store()
         reader = Reader(store, self.orphan.seed)
         while start < store.head():
             frames, start, _ = reader.read(start, 1000, 1 << 20)
-            yield from frames
+            for frame in frames:
+                picked = (pick(frame, number) for number in numbers)
+                found = next((each for each in picked if each is not None), None)
+                if found is not None:
+                    yield found
 
     def describe(self) -> list[str]:
         """Lines for a person."""
@@ -85,10 +92,10 @@ class SpoolView:
             return lines
         since = datetime.fromtimestamp(manifest.created_ns / 1e9, timezone.utc)
         lines.append(f"  since {since:%Y-%m-%d %H:%M:%S} UTC, process {manifest.pid}")
-        for target in manifest.targets:
+        for number, target in enumerate(manifest.targets):
             start = self.cursor(target)
             store = self.orphan.new_store()
-            waiting, oldest = _count(Reader(store, self.orphan.seed), store.head(), start)
+            waiting, oldest = _count(Reader(store, self.orphan.seed), store.head(), start, number)
             age = ""
             if oldest is not None:
                 age = f", the oldest from {datetime.fromtimestamp(oldest / 1e9, timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
@@ -96,11 +103,12 @@ class SpoolView:
         return lines
 
 
-def _count(reader: Reader, head: int, start: int) -> tuple[int, int | None]:
+def _count(reader: Reader, head: int, start: int, target: int) -> tuple[int, int | None]:
     count = 0
     oldest = None
     while start < head:
-        frames, start, _ = reader.read(start, 1000, 1 << 20)
+        read, start, _ = reader.read(start, 1000, 1 << 20)
+        frames = [frame for frame in read if pick(frame, target) is not None]
         if frames and oldest is None:
             oldest = frames[0].time_ns
         count += len(frames)

@@ -10,7 +10,7 @@ from otel_stdlib.delivery.ahead import ReadAhead
 from otel_stdlib.delivery.breaker import Breaker, BreakerState
 from otel_stdlib.delivery.contract import Batch, Destination, Origin, Verdict
 from otel_stdlib.delivery.deadletter import DeadLetterFile
-from otel_stdlib.delivery.lane import Lane
+from otel_stdlib.delivery.lane import Lane, accepted
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.delivery.retry import asked_pause
 from otel_stdlib.delivery.status import Status
@@ -183,7 +183,7 @@ class Attempts:
         self._at = _At.SOURCE
         source, policy = lane.source, self._policy
         chunk = self._ahead.read(source, lane.cursor)
-        frames = chunk.frames
+        frames: Sequence[Frame] = chunk.frames
         if frames:
             full = len(frames) >= policy.enough or chunk.end < source.head() or not source.live
             hurried = urgent or lane.cursor < lane.hurry
@@ -195,8 +195,7 @@ class Attempts:
                 f"damaged:{self.destination.name}",
                 f"{chunk.damaged} damaged records in the spool {source.origin.spool_id} were skipped",
             )
-        if self._accept is not None:
-            frames = list(filter(self._accept, frames))
+        frames = accepted(frames, self._accept)
         if not frames and chunk.end == lane.cursor:
             return False
         lane.begin(frames, lane.cursor, chunk.end)
@@ -210,9 +209,7 @@ class Attempts:
             frames = self._ahead.look(lane.source, lane.stretch_end)
             if frames and self._preview is not None:
                 shown = frames[:_SHOWN]
-                if self._accept is not None:
-                    shown = list(filter(self._accept, shown))
-                self._preview(lane.source.origin, shown)
+                self._preview(lane.source.origin, accepted(shown, self._accept))
 
     def _deliver(self, lane: Lane) -> None:
         batch = lane.work[0]

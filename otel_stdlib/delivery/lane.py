@@ -9,9 +9,10 @@ from otel_stdlib.delivery.contract import Batch, Outcome, Source, Verdict
 from otel_stdlib.delivery.linger import Linger
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.delivery.retry import Backoff
+from otel_stdlib.spool.envelope import Picked
 from otel_stdlib.spool.frame import Frame
 
-__all__ = ["Lane"]
+__all__ = ["Lane", "accepted"]
 
 #: After so many unexpected errors in a row a batch is taken for one with a poison record.
 UNEXPECTED = 5
@@ -165,3 +166,10 @@ class Lane:
         """Everything below ``end`` is settled."""
         self.source.save_cursor(end)
         self.cursor = end
+
+
+def accepted(frames: Sequence[Frame], accept: Callable[[Frame], bool] | None) -> Sequence[Frame]:
+    """Those that the destination wants. What was meant for it when it was logged is not asked about again."""
+    if accept is None:
+        return frames
+    return [frame for frame in frames if type(frame) is Picked or accept(frame)]

@@ -5,16 +5,30 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from otel_stdlib.delivery.contract import Chunk, Origin
 from otel_stdlib.facts.threads import Lock
 from otel_stdlib.spool.cursor import CursorFile, cursor_name
+from otel_stdlib.spool.envelope import ENVELOPE, pick
 from otel_stdlib.spool.frame import Frame
 from otel_stdlib.spool.orphan import Orphan
 from otel_stdlib.spool.reader import Reader, Store
 from otel_stdlib.spool.writer import Spool
 
-__all__ = ["LiveSource", "LiveView", "OrphanSource"]
+__all__ = ["LiveSource", "LiveView", "OrphanSource", "Pick"]
+
+
+class Pick(NamedTuple):
+    """What a destination gets of a frame that holds more than one line."""
+
+    #: Its number in the manifest; None: it is not there.
+    target: int | None = None
+    #: Whether it reads templates.
+    template: bool = False
+
+
+NO_PICK = Pick()
 
 
 class _Source:
@@ -23,9 +37,15 @@ class _Source:
     live = False
 
     def __init__(
-        self, origin: Origin, store: Store, seed: int, open_cursor: Callable[[], CursorFile | None]
+        self,
+        origin: Origin,
+        store: Store,
+        seed: int,
+        open_cursor: Callable[[], CursorFile | None],
+        picked: Pick = NO_PICK,
     ) -> None:
         self.origin = origin
+        self._picked = picked
         self._store = store
         self._reader = Reader(store, seed)
         self._open_cursor = open_cursor
@@ -63,7 +83,16 @@ class _Source:
     def read(self, start: int, max_records: int, max_bytes: int) -> Chunk:
         """Frames from ``start`` on."""
         frames, end, damaged = self._reader.read(start, max_records, max_bytes)
-        return Chunk(frames, end, damaged)
+        return Chunk(self._pick(frames), end, damaged)
+
+    def _pick(self, frames: list[Frame]) -> list[Frame]:
+        for frame in frames:
+            if frame.payload[:1] == ENVELOPE:
+                break
+        else:
+            return frames
+        picked = (pick(frame, *self._picked) for frame in frames)
+        return [frame for frame in picked if frame is not None]
 
     def oldest_time_ns(self, start: int) -> int | None:
         """The event time of the first frame at or after ``start``. Any thread: it has its own reader."""
@@ -80,8 +109,8 @@ class LiveView(_Source):
 
     live = True
 
-    def __init__(self, spool: Spool, origin: Origin) -> None:
-        super().__init__(origin, spool, spool.seed, lambda: None)
+    def __init__(self, spool: Spool, origin: Origin, picked: Pick = NO_PICK) -> None:
+        super().__init__(origin, spool, spool.seed, lambda: None, picked)
 
 
 class LiveSource(_Source):
@@ -100,13 +129,14 @@ class LiveSource(_Source):
         origin: Origin,
         target_hash: str,
         on_rescued: Callable[[Counter[int]], None],
+        picked: Pick = NO_PICK,
     ) -> None:
         directory = spool.directory
 
         def open_cursor() -> CursorFile | None:
             return None if directory is None else CursorFile(directory.fd, cursor_name(target_hash))
 
-        super().__init__(origin, spool, spool.seed, open_cursor)
+        super().__init__(origin, spool, spool.seed, open_cursor, picked)
         self.cursor = spool.published
         self._on_rescued = on_rescued
         self._lock = Lock()
@@ -117,12 +147,12 @@ class LiveSource(_Source):
 
     def read(self, start: int, max_records: int, max_bytes: int) -> Chunk:
         """Frames from ``start`` on."""
-        chunk = super().read(start, max_records, max_bytes)
+        frames, end, damaged = self._reader.read(start, max_records, max_bytes)
         # What was read from here before, and lingered or was given up, is read again with this.
         self._held = [held for held in self._held if held[0].lsn < start]
-        if chunk.frames:
-            self._held.append(chunk.frames)
-        return chunk
+        if frames:
+            self._held.append(frames)  # what is not for this destination too: it was counted as well
+        return Chunk(self._pick(frames), end, damaged)
 
     def claim(self, start: int, stop: int) -> int:
         """Note that what lies between is about to be evicted; the cursor. The keeper's thread."""
@@ -160,7 +190,12 @@ def _from(lsn: int, held: Sequence[Sequence[Frame]]) -> list[Sequence[Frame]]:
 class OrphanSource(_Source):
     """An adopted spool."""
 
-    def __init__(self, orphan: Orphan, origin: Origin, target_hash: str) -> None:
+    def __init__(self, orphan: Orphan, origin: Origin, target_hash: str, template: bool = False) -> None:
+        hashes = [target.hash for target in orphan.targets]
+        number = hashes.index(target_hash) if target_hash in hashes else None
         # Two destinations read one orphan on two threads, and a store keeps one segment open at a time.
-        super().__init__(origin, orphan.new_store(), orphan.seed, lambda: orphan.cursor(target_hash))
+        store = orphan.new_store()
+        super().__init__(
+            origin, store, orphan.seed, lambda: orphan.cursor(target_hash), Pick(number, template)
+        )
         self.target_hash = target_hash

@@ -47,6 +47,8 @@ class Status:
             "damaged": counts.get("damaged", 0),
             "evicted": counts.get("evicted", 0),
             "memory": counts.get("memory", 0),
+            "filtered": counts.get("filtered", 0),
+            "filter_errors": counts.get("filter_errors", 0),
             "last_error": None if error is None else error[0],
             "last_error_time": None if error is None else error[1],
             "last_success_time": self._last_success,

@@ -90,6 +90,9 @@ class ConsoleHandler(logging.Handler):
     Coloured on a terminal, unless ``NO_COLOR`` is set or ``TERM`` is ``dumb``.
     """
 
+    #: It writes the message, and needs nothing else kept in the log call.
+    reads_template = False
+
     def __init__(self, level: int | str = logging.NOTSET) -> None:
         super().__init__(level)
         self._plain = ConsoleFormatter()

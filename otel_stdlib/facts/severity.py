@@ -7,11 +7,25 @@ range below them.
 
 from __future__ import annotations
 
-__all__ = ["severity_number", "severity_range_name"]
+import logging
+
+__all__ = ["level_of", "severity_number", "severity_range_name"]
 
 # (level, first number of its range). NOTICE (25) is syslog's Notice: INFO2.
 _ANCHORS = ((50, 21), (40, 17), (30, 13), (25, 10), (20, 9), (10, 5), (5, 1))
 _NAMES = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
+
+
+def level_of(record: logging.LogRecord) -> int:
+    """The level of a record, whatever stands in its place: by its name where it is no number, else 0."""
+    level: object = record.levelno
+    if isinstance(level, int):
+        return level
+    try:
+        named: object = logging.getLevelName(record.levelname)
+    except TypeError:  # a name that cannot be looked up
+        return 0
+    return named if isinstance(named, int) else 0
 
 
 def severity_number(level: int) -> int:

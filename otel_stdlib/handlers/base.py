@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from otel_stdlib.delivery.contract import Destination, Frame, Identity
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.facts.counters import Counters
+from otel_stdlib.facts.filtering import WatchedFilters, run_filters
 from otel_stdlib.facts.options import check_seconds
 from otel_stdlib.pipeline.outlet import Accept, Outlet
 from otel_stdlib.pipeline.pipeline import Pipeline
@@ -40,6 +41,7 @@ class EncodingHandler(logging.Handler):
         *,
         respect_level: bool,
         shutdown_timeout: object,
+        filters: bool = False,
     ) -> None:
         """Make the pipeline. Called before ``super().__init__``: see ``createLock``.
 
@@ -54,6 +56,7 @@ class EncodingHandler(logging.Handler):
             outlets,
             options,
             respect_level=respect_level,
+            filters=filters,
             shutdown_timeout=check_seconds("shutdown_timeout", shutdown_timeout, 0),
         )
 
@@ -71,11 +74,15 @@ class EncodingHandler(logging.Handler):
     def handle(self, record: logging.LogRecord) -> bool:
         """Filter and log one record. Any thread; never raises, never waits."""
         if self.filters:
-            kept = self.filter(record)
-            if not kept:
+            try:
+                kept = run_filters(self, record)
+            except Exception:
+                # Closed, not open: a filter that hides secrets is the usual one.
+                self.pipeline.count_filter_error(record)
                 return False
-            if isinstance(kept, logging.LogRecord):
-                record = kept
+            if kept is None:
+                return False
+            record = kept
         self.emit(record)
         return True
 
@@ -153,6 +160,11 @@ class DestinationHandler(EncodingHandler):
         self.durability = self.pipeline.options.durability
         super().__init__(level)
 
+    def __setattr__(self, name: str, value: object) -> None:
+        # ``addFilter`` changes the list in place and is noticed; another list in its place is too.
+        former = self.__dict__.get("filters") if name == "filters" else None
+        super().__setattr__(name, former.renewed(value) if isinstance(former, WatchedFilters) else value)
+
     # -- an outlet --------------------------------------------------------------------
 
     @property
@@ -169,6 +181,17 @@ class DestinationHandler(EncodingHandler):
     def policy(self) -> DeliveryPolicy:
         """How it is delivered to."""
         return DeliveryPolicy()
+
+    @property
+    def filterer(self) -> logging.Filterer:
+        """The handler itself: its filters run in the log call, behind a queue handler too."""
+        return self
+
+    @property
+    def reads_template(self) -> bool:
+        """Whether a formatter of another kind makes its lines, which may read a record's ``args``."""
+        formatter = self.formatter
+        return formatter is not None and not isinstance(formatter, OTelFormatter)
 
     def make_destination(self) -> Destination:
         """A new destination, made once in every process that logs."""

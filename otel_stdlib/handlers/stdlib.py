@@ -7,16 +7,23 @@ kill; ``log.record.uid`` on the record tells doubles apart.
 from __future__ import annotations
 
 import logging
+import logging.handlers
 from collections.abc import Sequence
 
 from otel_stdlib.delivery.contract import Batch, Destination, Frame, Identity, Origin, Outcome, Verdict
 from otel_stdlib.delivery.policy import DeliveryPolicy
+from otel_stdlib.handlers.base import EncodingHandler
 from otel_stdlib.pipeline.outlet import Accept
+from otel_stdlib.record.formatter import OTelFormatter
 from otel_stdlib.record.line import load_line
 from otel_stdlib.record.rebuild import rebuild_record
+from otel_stdlib.spool.envelope import Picked
 
 __all__ = ["StdlibDestination", "StdlibOutlet"]
 
+_STANDARD = ("logging", "logging.handlers")
+#: Handlers of the standard library that hand on the record with all its fields.
+_READS_ARGS = (logging.handlers.HTTPHandler, logging.handlers.MemoryHandler)
 _STORED = Outcome(Verdict.STORED)
 
 
@@ -30,6 +37,24 @@ class StdlibOutlet:
         self.outlet_name = handler.name or f"{type(handler).__name__}-{index}"
         self.identity = Identity("logging", f"{kind}:{handler.name or index}:{target}")
         self.policy = DeliveryPolicy()
+
+    @property
+    def filterer(self) -> logging.Filterer:
+        """The handler: its filters run in the log call."""
+        return self.handler
+
+    @property
+    def reads_template(self) -> bool:
+        """Whether the handler or its formatter is none of those that are known to read the message only."""
+        wanted = getattr(self.handler, "reads_template", None)
+        if isinstance(wanted, bool):
+            return wanted
+        handler, formatter = type(self.handler), self.handler.formatter
+        return (
+            handler.__module__ not in _STANDARD
+            or issubclass(handler, _READS_ARGS)
+            or (formatter is not None and type(formatter) not in (logging.Formatter, OTelFormatter))
+        )
 
     def make_destination(self) -> Destination:
         """The handler as a destination."""
@@ -51,12 +76,17 @@ class StdlibOutlet:
 
 
 class StdlibDestination:
-    """Hands records to a plain handler, which filters and locks as it always does."""
+    """Hands records to a plain handler, which locks as it always does.
+
+    Its filters have seen what was logged while it had any; other records they see here.
+    """
 
     def __init__(self, name: str, identity: Identity, handler: logging.Handler) -> None:
         self.name = name
         self.identity = identity
         self._handler = handler
+        # A ``handle`` of its own does more than filter and lock, and is always called.
+        self._handles = type(handler).handle not in (logging.Handler.handle, EncodingHandler.handle)
 
     def open(self) -> None:
         """Nothing to connect."""
@@ -72,11 +102,22 @@ class StdlibDestination:
             try:
                 uid = batch.uid(frame)
                 line = load_line(frame.payload, uid.encode("ascii"), batch.origin.resource)
-                self._handler.handle(rebuild_record(line, frame.level, frame.time_ns))
+                record = rebuild_record(line, frame.level, frame.time_ns, foreign=True)
+                if self._handles or type(frame) is not Picked:
+                    self._handler.handle(record)
+                else:
+                    self._emit(record)
                 outcomes.append(_STORED)
             except Exception as error:
                 outcomes.append(Outcome(Verdict.REJECTED, f"{type(error).__name__}: {error}"))
         return outcomes
+
+    def _emit(self, record: logging.LogRecord) -> None:
+        self._handler.acquire()
+        try:
+            self._handler.emit(record)
+        finally:
+            self._handler.release()
 
     def probe(self) -> None:
         """Nothing to ask."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from otel_stdlib.delivery.contract import Origin
@@ -35,10 +35,13 @@ class Adopter:
         scanner: Scanner,
         workers: Mapping[str, DestinationWorker],
         fallbacks: Mapping[str, Fallback] | None = None,
+        templates: Container[str] = (),
     ) -> None:
         self._scanner = scanner
         self._workers = workers
         self._fallbacks = fallbacks or {}
+        #: Destinations that read templates.
+        self._templates = templates
         self._lock = Lock()
         self._serving: dict[str, tuple[Orphan, set[str]]] = {}
         self._finished: list[tuple[str, str]] = []
@@ -80,10 +83,11 @@ class Adopter:
         self._serving[orphan.spool_id] = (orphan, ours)
         self.adopted += 1
         for key in ours:
-            source = OrphanSource(orphan, origin, key)
+            template = key in self._templates
+            source = OrphanSource(orphan, origin, key, template)
             self._workers[key].add_source(source, on_done=self._on_done)
             if key in self._fallbacks:
-                self._fallbacks[key].add_view(OrphanSource(orphan, origin, key))
+                self._fallbacks[key].add_view(OrphanSource(orphan, origin, key, template))
 
     def _on_done(self, source: Any) -> None:
         with self._lock:

@@ -18,6 +18,7 @@ from otel_stdlib.facts.errors import SpoolUnavailable
 from otel_stdlib.pipeline.adoption import Adopter
 from otel_stdlib.pipeline.generation import Generation
 from otel_stdlib.pipeline.outlet import Outlet
+from otel_stdlib.pipeline.sieve import Place
 from otel_stdlib.record.formatter import OTelFormatter
 from otel_stdlib.spool.directory import SpoolDirectory
 from otel_stdlib.spool.ids import new_spool_id
@@ -38,6 +39,7 @@ def build_generation(
     counters: Counters,
     on_gone: Callable[[Generation], None],
     respect_level: bool,
+    filters: bool = False,
 ) -> Generation:
     """A new generation, not started. Some milliseconds: the first segment is prepared here."""
     resource = formatter.resource()
@@ -73,14 +75,33 @@ def build_generation(
             counters=Counters(),
             accept=outlet.make_accept(respect_level),
         )
-    fallbacks = _make_fallbacks(
-        {key: outlet for key, (_, outlet, _) in targets.items()}, workers, respect_level
-    )
+    unique = {key: outlet for key, (_, outlet, _) in targets.items()}
+    fallbacks = _make_fallbacks(unique, workers, respect_level)
+    places = _make_places(unique, workers, respect_level, filters)
+    templates = frozenset(place.key for place in places if place.wants_template)
     adopter = None
     if root is not None:
-        adopter = Adopter(Scanner(root[1], lambda: (spool_id,)), workers, fallbacks)
+        adopter = Adopter(Scanner(root[1], lambda: (spool_id,)), workers, fallbacks, templates)
     origin = Origin(spool_id, resource.json)
-    return Generation(spool, workers, origin, adopter, counters, on_gone, fallbacks)
+    return Generation(spool, workers, origin, adopter, counters, on_gone, fallbacks, places)
+
+
+def _make_places(
+    outlets: Mapping[str, Outlet],
+    workers: Mapping[str, DestinationWorker],
+    respect_level: bool,
+    filters: bool,
+) -> list[Place]:
+    return [
+        Place(
+            key,
+            outlet.filterer if filters else None,
+            outlet.make_accept(respect_level),
+            workers[key].status.counters,
+            outlet.reads_template,
+        )
+        for key, outlet in outlets.items()
+    ]
 
 
 def _make_fallbacks(

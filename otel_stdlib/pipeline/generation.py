@@ -12,7 +12,7 @@ from typing import Any
 
 from otel_stdlib.delivery.contract import Origin
 from otel_stdlib.delivery.fallback import Fallback
-from otel_stdlib.delivery.sources import LiveSource, LiveView
+from otel_stdlib.delivery.sources import LiveSource, LiveView, Pick
 from otel_stdlib.delivery.worker import DestinationWorker
 from otel_stdlib.facts.clock import monotonic
 from otel_stdlib.facts.counters import Counters
@@ -20,6 +20,7 @@ from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.threads import Event, Lock, RLock, Thread
 from otel_stdlib.pipeline.adoption import Adopter
 from otel_stdlib.pipeline.report import LossReport, say_undeliverable
+from otel_stdlib.pipeline.sieve import Place
 from otel_stdlib.pipeline.status import distance, status_of
 from otel_stdlib.spool.keeper import Evicted, Keeper
 from otel_stdlib.spool.writer import Spool
@@ -47,6 +48,7 @@ class Generation:
         counters: Counters,
         on_gone: Callable[[Generation], None],
         fallbacks: Mapping[str, Fallback] | None = None,
+        places: Sequence[Place] = (),
     ) -> None:
         self.spool = spool
         #: Where its first record begins.
@@ -58,15 +60,19 @@ class Generation:
         self._counters = counters
         self._losses = LossReport("spool", counters)
         self._on_gone = on_gone
+        #: Its destinations in the manifest's order.
+        self.places = places
+        picks = {key: Pick(number) for number, key in enumerate(workers)}
+        picks.update({p.key: Pick(picks[p.key].target, p.wants_template) for p in places})
         self.sources = {
-            key: LiveSource(spool, origin, key, partial(self._count_rescued, worker))
+            key: LiveSource(spool, origin, key, partial(self._count_rescued, worker), picks[key])
             for key, worker in workers.items()
         }
         for key, worker in workers.items():
             worker.add_source(self.sources[key])
-        for fallback in self.fallbacks.values():
+        for key, fallback in self.fallbacks.items():
             # A view of its own: it is read by another thread, and its cursor is nobody's.
-            fallback.add_view(LiveView(spool, origin))
+            fallback.add_view(LiveView(spool, origin, picks[key]))
         self.keeper = Keeper(spool, self._cursors, partial(self._count_lost, "evicted"), self._claim)
         self._wake = Event()
         self._closing_deadline: float | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Protocol
 
@@ -32,6 +33,14 @@ class Outlet(Protocol):
     @property
     def policy(self) -> DeliveryPolicy:
         """How it is delivered to."""
+
+    @property
+    def filterer(self) -> logging.Filterer:
+        """The handler whose filters decide what is delivered here."""
+
+    @property
+    def reads_template(self) -> bool:
+        """Whether what it writes may depend on the message's template and its arguments."""
 
     def make_destination(self) -> Destination:
         """A new destination. Cheap: connecting is ``open``'s work."""

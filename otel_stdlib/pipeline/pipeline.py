@@ -12,13 +12,15 @@ from otel_stdlib.facts.clock import monotonic
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.forks import ForkRegistry
-from otel_stdlib.facts.severity import severity_number
+from otel_stdlib.facts.severity import level_of
 from otel_stdlib.facts.threads import RLock
 from otel_stdlib.pipeline import exit as exit_hook
 from otel_stdlib.pipeline.build import build_generation
+from otel_stdlib.pipeline.encoders import Encoders
 from otel_stdlib.pipeline.generation import Generation
 from otel_stdlib.pipeline.outlet import Outlet
 from otel_stdlib.pipeline.report import losses
+from otel_stdlib.pipeline.sieve import Sieve
 from otel_stdlib.record.formatter import OTelFormatter
 from otel_stdlib.spool.forkguard import new_guard
 from otel_stdlib.spool.options import SpoolOptions
@@ -26,11 +28,12 @@ from otel_stdlib.spool.writer import SEALED
 
 __all__ = ["Pipeline"]
 
+
 #: A guard that always says: not started here.
 _NOT_STARTED = b"\0"
 
 
-class Pipeline:
+class Pipeline(Encoders):
     """Takes records from any thread and delivers them to its outlets.
 
     Inert until the first record of each process, or ``start``. ``log`` never raises and never
@@ -43,6 +46,7 @@ class Pipeline:
             be resolved when everything is configured.
         options: of the spool.
         respect_level: whether an outlet's own level counts.
+        filters: whether an outlet's own filters are run here. Otherwise they have been already.
         shutdown_timeout: seconds that the end of the process waits for delivery.
     """
 
@@ -54,12 +58,14 @@ class Pipeline:
         options: SpoolOptions,
         *,
         respect_level: bool = True,
+        filters: bool = False,
         shutdown_timeout: float = 5.0,
     ) -> None:
         self.name = name
         self.options = options
         self.shutdown_timeout = shutdown_timeout
         self.respect_level = respect_level
+        self._filters = filters
         self.counters = Counters()
         self._formatter = formatter
         self._outlets = outlets
@@ -67,15 +73,14 @@ class Pipeline:
         self._pid = os.getpid()
         self._lock = RLock()
         self._starting = False
-        self._early: list[tuple[bytes, int, int, int]] = []
+        self._early: list[logging.LogRecord] = []
         self._generation: Generation | None = None
         #: What was detached and still delivers. Whoever looks at ``_generation`` first misses none.
         self._retiring: list[Generation] = []
         self._detaching = RLock()
         self._successor: Pipeline | None = None
         exit_hook.prepare()
-        self._encode: Callable[[logging.LogRecord], tuple[bytes, int, int] | None] = self._encode_first
-        self._append: Callable[[bytes, int, int, int], int]
+        self._make_encoders()
 
     # -- the log call -------------------------------------------------------------------
 
@@ -85,48 +90,18 @@ class Pipeline:
         if encoded is None:
             return  # logged by a delivery thread of ours: it must not feed itself
         payload, severity, time_ns = encoded
-        # Looked at after encoding, which runs code of others: it may have forked.
-        if not self._guard[0] and not self._take_on(payload, record.levelno, severity, time_ns):
-            return
-        if self._append(payload, record.levelno, severity, time_ns) == SEALED:
-            self._append_again(payload, record.levelno, severity, time_ns)
-
-    def put(self, payload: bytes, level: int, severity: int, time_ns: int) -> None:
-        """``log`` for a record that is encoded already."""
-        if not self._guard[0] and not self._take_on(payload, level, severity, time_ns):
-            return
-        if self._append(payload, level, severity, time_ns) == SEALED:
-            self._append_again(payload, level, severity, time_ns)
-
-    def count_error(self, record: logging.LogRecord) -> None:
-        """Count a record that ``log`` raised for; an exception from outside may have come behind its append."""
-        level: Any = record.levelno
-        self.counters.add(f"error:{severity_number(level) if isinstance(level, int) else 0}")
-
-    def _take_on(self, payload: bytes, level: int, severity: int, time_ns: int) -> bool:
-        """Start what appends; False when the record is seen to already."""
-        if self._successor is not None:
-            self._successor.put(payload, level, severity, time_ns)
-            return False
-        if not self._begin():
-            # A signal handler or finalizer that logs while this very thread starts the generation.
-            self._early.append((payload, level, severity, time_ns))
-            return False
-        return True
-
-    def _append_again(self, payload: bytes, level: int, severity: int, time_ns: int) -> None:
-        # Closed between the look at the guard and the append: the next generation takes it.
-        if self._successor is not None:
-            self._successor.put(payload, level, severity, time_ns)
-            return
-        for _ in range(100):
-            if self._begin() and self._append(payload, level, severity, time_ns) != SEALED:
+        try:
+            # Looked at after encoding, which runs code of others: it may have forked.
+            if not self._guard[0] and not self._take_on(record):
                 return
-        self.counters.add(f"closed:{severity}")
-
-    def _encode_first(self, record: logging.LogRecord) -> tuple[bytes, int, int] | None:
-        self._encode = self._formatter().encoder.encode
-        return self._encode(record)
+            if self._append(payload, record.levelno, severity, time_ns) == SEALED:
+                self._append_again(record)
+        except Exception:
+            if isinstance(record.levelno, int):
+                raise
+            # A record that was made by hand may have no level, or a text for one.
+            if self._append(payload, level_of(record), severity, time_ns) == SEALED:
+                self._append_again(record)
 
     # -- start and fork -----------------------------------------------------------------
 
@@ -149,7 +124,7 @@ class Pipeline:
             finally:
                 self._starting = False
             while self._early:
-                self._append(*self._early.pop(0))
+                self.log(self._early.pop(0))
         return True
 
     def _make_generation(self) -> None:
@@ -161,9 +136,13 @@ class Pipeline:
             self.counters,
             self._forget_generation,
             self.respect_level,
+            self._filters,
         )
-        self._encode = formatter.encoder.encode
+        sieve = Sieve(formatter.encoder.encode, generation.places, self.counters)
         self._append = generation.spool.append
+        self._sifting = (sieve, self._append)
+        sieve.watch(self.choose_encoder)
+        self.choose_encoder()
         self._generation = generation
         self._guard = new_guard()
         exit_hook.register(self)
@@ -246,6 +225,8 @@ class Pipeline:
                 self._retiring.append(generation)  # first: at no time is it in neither place
             self._generation = None
             self._guard = _NOT_STARTED
+            # The next generation may have other handlers, with filters.
+            self._encode, self._sifting = self._first, None
         return generation
 
     def _forget_generation(self, generation: Generation) -> None:

@@ -21,6 +21,7 @@ _REASONS = {
     "letters": "refused for good, and went from the dead letters for want of room",
     "memory": "only in memory when delivery ended, and are lost",
     "error": "not taken because of an error in the log call (see logging.Handler.handleError)",
+    "filter": "kept back because a filter of a handler raised an error",
     "closed": "refused by a handler that was closed again and again",
 }
 

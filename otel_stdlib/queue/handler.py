@@ -103,6 +103,7 @@ class OTelQueueHandler(EncodingHandler, logging.handlers.QueueHandler):
             self._outlets,
             spool,
             respect_level=respect_handler_level,
+            filters=True,
             shutdown_timeout=shutdown_timeout,
         )
         if queue is not None and not hasattr(queue, "put_nowait"):

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from otel_stdlib.record.limits import Limits
+from otel_stdlib.record.standin import StandIn
 from otel_stdlib.record.values import ELLIPSIS, safe_text, type_name
 
 __all__ = ["bounded_stacktrace", "exception_attributes", "exception_of"]
@@ -35,6 +36,8 @@ def exception_attributes(exc_info: Any, exc_text: Any, limits: Limits) -> dict[s
     error = exception_of(exc_info)
     if error is None:
         return _from_text(exc_text) if isinstance(exc_text, str) and exc_text else {}
+    if isinstance(error, StandIn) and error.stored:
+        return dict(error.stored)
     attributes = {"exception.type": type_name(type(error)), "exception.message": safe_text(error)}
     trace = exc_info[2] if isinstance(exc_info, tuple) and len(exc_info) > 2 else error.__traceback__
     text = _stacktrace(error, trace if isinstance(trace, TracebackType) else None, limits)

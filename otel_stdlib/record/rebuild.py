@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from otel_stdlib.record.lift import MESSAGE_KEYS, OWN_ATTRIBUTES
+from otel_stdlib.record.standin import stand_in
+from otel_stdlib.record.template import TEMPLATE, restore_template
 
 __all__ = ["rebuild_record"]
 
@@ -28,11 +30,14 @@ _OWN = frozenset(
 )
 
 
-def rebuild_record(line: Mapping[str, Any], level: int, time_ns: int) -> logging.LogRecord:
+def rebuild_record(
+    line: Mapping[str, Any], level: int, time_ns: int, *, foreign: bool = False
+) -> logging.LogRecord:
     """A record that formats as the original would have.
 
-    The message is final (``args`` is None); a structured one is the mapping again. An exception
-    is its text (``exc_text``). Extras stand under their own names; ``trace_id``, ``span_id``,
+    ``msg`` and ``args`` are the original ones where these travelled; else the message is final
+    (``args`` is None). A structured one is the mapping again. An exception
+    is its text (``exc_text``); see ``foreign``. Extras stand under their own names; ``trace_id``, ``span_id``,
     ``trace_flags`` and ``correlation_id`` are always there, empty without a trace. What a record
     has no field for is an extra: ``log.record.uid``, ``code.function.name``, ``exception.type``,
     ``exception.message``, ``event.name``; attributes under names that a record has itself stand in
@@ -42,8 +47,10 @@ def rebuild_record(line: Mapping[str, Any], level: int, time_ns: int) -> logging
         line: a closed line as a dictionary; any JSON value may stand anywhere in it.
         level: the ``logging`` level, which a line does not hold.
         time_ns: nanoseconds since 1970 UTC.
+        foreign: for a formatter or handler of another kind: ``exc_info`` is a stand-in for the exception, which
+            ``traceback`` and ``Formatter.formatException`` print as the stored text.
     """
-    attributes = _mapping(line.get("attributes"))
+    attributes = dict(_mapping(line.get("attributes")))
     function = _text(attributes.get("code.function.name"))
     record = logging.LogRecord(
         name=_text(_mapping(line.get("scope")).get("name"), "root"),
@@ -58,7 +65,7 @@ def rebuild_record(line: Mapping[str, Any], level: int, time_ns: int) -> logging
     )
     fields = record.__dict__
     # Set afterwards, as the constructor would take a mapping apart.
-    fields["msg"] = line.get("body", "")
+    fields["msg"], fields["args"] = restore_template(line.get("body", ""), attributes.pop(TEMPLATE, None))
     fields["levelname"] = _text(line.get("severity_text"), record.levelname)
     created = time_ns / 1e9
     fields["relativeCreated"] += (created - fields["created"]) * 1000
@@ -70,6 +77,8 @@ def rebuild_record(line: Mapping[str, Any], level: int, time_ns: int) -> logging
     fields["process"] = _number(attributes.get("process.pid", resource.get("process.pid")))
     fields["processName"] = attributes.get("multiprocessing.process.name", "MainProcess")
     fields["exc_text"] = _text(attributes.get("exception.stacktrace")) or None
+    if foreign:
+        fields["exc_info"] = stand_in(attributes)
     if "taskName" in fields:
         fields["taskName"] = attributes.get("asyncio.task.name")
     taken: dict[str, Any] = {}

@@ -18,7 +18,9 @@ from otel_stdlib.spool.ids import is_spool_id
 
 __all__ = ["Manifest", "Target", "identity_hash", "key_text"]
 
-_VERSION = 1
+_VERSION = 2
+#: In spools of version 1 each frame holds one line.
+_READABLE = (1, _VERSION)
 
 
 def identity_hash(kind: str, key: str) -> str:
@@ -80,7 +82,7 @@ class Manifest:
             if int(check, 16) != zlib.crc32(body):
                 return None
             fields: dict[str, Any] = orjson.loads(body)
-            if fields["version"] != _VERSION or not is_spool_id(fields["spool_id"]):
+            if fields["version"] not in _READABLE or not is_spool_id(fields["spool_id"]):
                 return None
             return cls(
                 spool_id=fields["spool_id"],

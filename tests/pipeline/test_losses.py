@@ -71,7 +71,8 @@ def test_a_handler_that_is_closed_again_and_again(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(pipeline, "_guard", b"\1")
     monkeypatch.setattr(pipeline, "_begin", lambda: True)
     monkeypatch.setattr(pipeline, "_append", lambda *_: tries.append(1) or SEALED, raising=False)
-    pipeline.put(b"{}", logging.INFO, 9, 0)
+    monkeypatch.setattr(pipeline, "_encode", lambda _: (b"{}", 9, 0))
+    pipeline.log(logging.makeLogRecord({"levelno": logging.INFO}))
     assert len(tries) == 101
     assert handler.health()["dropped"] == {"closed": {"INFO": 1}}
 

@@ -92,7 +92,7 @@ class JSONLFileHandler(DestinationHandler):
                 line = load_line(payload, uid, resource)
                 level = logging.getLevelName(line.get("severity_text", ""))
                 number = level if isinstance(level, int) else logging.INFO
-                record = rebuild_record(line, number, unix_nanos(line["timestamp"]))
+                record = rebuild_record(line, number, unix_nanos(line["timestamp"]), foreign=True)
                 return plain.format(record).replace("\n", "\\n").encode("utf-8", "replace")
 
             return render

@@ -1,0 +1,123 @@
+"""How a pipeline encodes: before there is a generation, and while handlers behind it have filters.
+
+The log call asks for no mode: ``_encode`` is replaced when the mode changes, and answers None for a
+record that it has seen to itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import weakref
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from otel_stdlib.facts.counters import Counters
+from otel_stdlib.facts.severity import level_of, severity_number
+from otel_stdlib.pipeline.sieve import Answers, Sieve
+from otel_stdlib.record.callsite import is_delivery_thread
+from otel_stdlib.spool.writer import SEALED
+
+__all__ = ["Encode", "Encoders"]
+
+Encode = Callable[[logging.LogRecord], "tuple[bytes, int, int] | None"]
+Append = Callable[[bytes, int, int, int], int]
+
+
+class Encoders:
+    """The part of a pipeline that runs in a log call but seldom. See ``Pipeline``."""
+
+    counters: Counters
+    _guard: Any
+    _early: list[logging.LogRecord]
+    _successor: Any
+    _begin: Callable[[], bool]
+    _encode: Encode
+    _append: Append
+    #: The filters of the present generation's handlers, and where it keeps what they let through.
+    _sifting: tuple[Sieve, Append] | None
+
+    def _make_encoders(self) -> None:
+        # Partial functions over a proxy: a bound method would keep the pipeline alive.
+        proxy = weakref.proxy(self)
+        self._first: Encode = partial(type(self)._encode_first, proxy)
+        self._filtered: Encode = partial(type(self)._encode_filtered, proxy)
+        self._encode = self._first
+        self._sifting = None
+
+    def choose_encoder(self) -> None:
+        """Encode plainly, unless a handler behind has a filter or reads templates. Called when filters change."""
+        if self._sifting is None:
+            return
+        sieve, _ = self._sifting
+        if sieve.has_filters():
+            self._encode = self._filtered
+        else:
+            self._encode = sieve.encode_with_template if sieve.wants_templates else sieve.encode
+
+    def count_error(self, record: logging.LogRecord) -> None:
+        """Count a record that ``log`` raised for; an exception from outside may have come behind its append."""
+        self.counters.add(f"error:{severity_number(level_of(record))}")
+
+    def count_filter_error(self, record: logging.LogRecord) -> None:
+        """Count a record that is lost because a filter raised an error."""
+        self.counters.add(f"filter:{severity_number(level_of(record))}")
+
+    def _take_on(self, record: logging.LogRecord) -> bool:
+        """Start what appends; False when the record is seen to already."""
+        if self._successor is not None:
+            self._successor.log(record)
+            return False
+        if not self._begin():
+            # A signal handler or finalizer that logs while this very thread starts the generation.
+            self._early.append(record)
+            return False
+        if self._encode is self._filtered:
+            self._encode(record)  # what was encoded before was for handlers without filters
+            return False
+        return True
+
+    def _append_again(self, record: logging.LogRecord) -> None:
+        # Closed between the look at the guard and the append: the next generation takes it.
+        for _ in range(100):
+            if self._successor is not None:
+                self._successor.log(record)
+                return
+            if not self._begin():
+                self._early.append(record)
+                return
+            encoded = self._encode(record)
+            if encoded is None:
+                return
+            payload, severity, time_ns = encoded
+            if self._append(payload, level_of(record), severity, time_ns) != SEALED:
+                return
+        self.counters.add(f"closed:{severity_number(level_of(record))}")
+
+    def _encode_first(self, record: logging.LogRecord) -> tuple[bytes, int, int] | None:
+        """What is in an encoder's place until there is a generation, which knows the filters."""
+        if is_delivery_thread(record) or not self._take_on(record):
+            return None
+        return self._encode(record)
+
+    def _encode_filtered(self, record: logging.LogRecord) -> None:
+        """What is in an encoder's place while handlers behind have filters: it logs the record itself."""
+        answers: Answers = {}
+        for _ in range(100):
+            if self._successor is not None:
+                self._successor.log(record)
+                return
+            if not self._guard[0] and not self._begin():
+                self._early.append(record)
+                return
+            sifting = self._sifting
+            if sifting is None:
+                continue
+            sieve, append = sifting
+            found = sieve.sort(record, answers)
+            if found is None:
+                return
+            # A filter may have forked, or taken so long that the handlers were changed.
+            if self._guard[0] and append(found[0], level_of(record), *found[1:]) != SEALED:
+                return
+        self.counters.add(f"closed:{severity_number(level_of(record))}")
