@@ -77,8 +77,9 @@ def rebuild_record(
     fields["process"] = _number(attributes.get("process.pid", resource.get("process.pid")))
     fields["processName"] = attributes.get("multiprocessing.process.name", "MainProcess")
     fields["exc_text"] = _text(attributes.get("exception.stacktrace")) or None
-    if foreign:
-        fields["exc_info"] = stand_in(attributes)
+    if foreign and (exc_info := stand_in(attributes)) is not None:
+        # As in a log call, where no formatter has been there yet: one may have a ``formatException`` of its own.
+        fields["exc_info"], fields["exc_text"] = exc_info, None
     if "taskName" in fields:
         fields["taskName"] = attributes.get("asyncio.task.name")
     taken: dict[str, Any] = {}
