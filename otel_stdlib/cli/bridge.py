@@ -11,7 +11,7 @@ import orjson
 
 from otel_stdlib.cli.given import GivenSource, parse_record
 from otel_stdlib.delivery.attempt import Attempts
-from otel_stdlib.delivery.contract import Destination, Frame, Origin
+from otel_stdlib.delivery.contract import Destination, Origin
 from otel_stdlib.delivery.deadletter import DeadLetterFile
 from otel_stdlib.delivery.lane import Lane
 from otel_stdlib.delivery.policy import DeliveryPolicy
@@ -22,6 +22,7 @@ from otel_stdlib.facts.diagnostics import debug_logger, say
 from otel_stdlib.facts.errors import ConfigError
 from otel_stdlib.handlers.kafka.client import require_client
 from otel_stdlib.handlers.kafka.message import UID_HEADER
+from otel_stdlib.spool.frame import Frame
 
 __all__ = ["Bridge", "Delivery"]
 

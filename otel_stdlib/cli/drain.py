@@ -15,7 +15,6 @@ from otel_stdlib.facts.clock import monotonic
 from otel_stdlib.facts.errors import ConfigError, SpoolUnavailable
 from otel_stdlib.handlers.base import DestinationHandler
 from otel_stdlib.spool.ids import is_spool_id
-from otel_stdlib.spool.manifest import identity_hash
 from otel_stdlib.spool.orphan import Orphan, Scanner
 from otel_stdlib.spool.place import open_root
 
@@ -27,7 +26,7 @@ class _Sender:
 
     def __init__(self, handler: DestinationHandler, root: Path) -> None:
         self.name = handler.outlet_name
-        self.key = identity_hash(*handler.identity)
+        self.key = handler.identity.hash
         self.reads_template = handler.reads_template
         self.worker = DestinationWorker(
             handler.make_destination(),

@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 import orjson
 
-from otel_stdlib.delivery.contract import Chunk, Frame, Origin
+from otel_stdlib.delivery.contract import Origin
+from otel_stdlib.spool.frame import Frame
+from otel_stdlib.spool.reader import Chunk
 
 __all__ = ["GivenSource", "Parsed", "parse_record"]
 

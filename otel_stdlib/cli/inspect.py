@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from otel_stdlib.delivery.contract import Frame, make_uid
+from otel_stdlib.delivery.contract import make_uid
 from otel_stdlib.facts.errors import ConfigError, SpoolUnavailable
 from otel_stdlib.spool.cursor import CursorFile, cursor_name
 from otel_stdlib.spool.directory import SpoolDirectory
 from otel_stdlib.spool.envelope import pick
+from otel_stdlib.spool.frame import Frame
 from otel_stdlib.spool.ids import is_spool_id
 from otel_stdlib.spool.lock import try_lock
 from otel_stdlib.spool.manifest import Manifest, Target
@@ -63,7 +64,7 @@ class SpoolView:
         start = 0
         numbers: list[int | None] = [None]
         if wanted is not None:
-            matching = [t for t in self.orphan.targets if wanted in (t.name, t.kind)]
+            matching = [t for t in self.orphan.targets if wanted in (t.name, t.identity.kind)]
             if not matching:
                 names = ", ".join(t.name for t in self.orphan.targets) or "none"
                 raise ConfigError(f"the spool {self.spool_id} has no destination {wanted!r}; it has {names}")
@@ -99,7 +100,9 @@ class SpoolView:
             age = ""
             if oldest is not None:
                 age = f", the oldest from {datetime.fromtimestamp(oldest / 1e9, timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
-            lines.append(f"  {target.name} ({target.kind} {target.key}): {waiting} waiting{age}")
+            lines.append(
+                f"  {target.name} ({target.identity.kind} {target.identity.text}): {waiting} waiting{age}"
+            )
         return lines
 
 

@@ -14,7 +14,7 @@ from otel_stdlib.cli.given import GivenSource, Parsed, parse_record
 from otel_stdlib.cli.handlers import find_handler, refuse_transactions
 from otel_stdlib.cli.spool import add_place, roots
 from otel_stdlib.delivery.attempt import Attempts
-from otel_stdlib.delivery.contract import Frame, Origin
+from otel_stdlib.delivery.contract import Origin
 from otel_stdlib.delivery.deadletter import DeadLetterFile
 from otel_stdlib.delivery.lane import Lane
 from otel_stdlib.delivery.letterfile import replace_lines
@@ -24,6 +24,7 @@ from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.errors import ConfigError
 from otel_stdlib.facts.threads import sleep
 from otel_stdlib.handlers.base import DestinationHandler
+from otel_stdlib.spool.frame import Frame
 
 __all__ = ["Replay", "add_parser"]
 

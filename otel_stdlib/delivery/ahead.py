@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from otel_stdlib.delivery.contract import Chunk, Frame, Source
+from otel_stdlib.delivery.contract import Source
 from otel_stdlib.delivery.policy import DeliveryPolicy
+from otel_stdlib.spool.frame import Frame
+from otel_stdlib.spool.reader import Chunk
 
 __all__ = ["ReadAhead"]
 

@@ -13,29 +13,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from otel_stdlib.facts.identity import Identity
 from otel_stdlib.spool.frame import Frame
+from otel_stdlib.spool.reader import Chunk
 
 __all__ = [
     "Batch",
-    "Chunk",
     "Destination",
-    "Frame",
-    "Identity",
     "Origin",
     "Outcome",
     "Source",
     "Verdict",
     "make_uid",
 ]
-
-
-class Identity(NamedTuple):
-    """What a destination is across processes and restarts; no secret ever stands in it."""
-
-    #: The kind of back end, for example ``"jsonl"``.
-    kind: str
-    #: The target, for example an absolute path, or ``host:port/database/table``.
-    key: str
 
 
 @dataclass(frozen=True)
@@ -153,16 +143,6 @@ class Destination(Protocol):
 
     def close(self) -> None:
         """Release the connection. Called once, never raises, never waits over a second."""
-
-
-class Chunk(NamedTuple):
-    """What one read of a source gave."""
-
-    frames: list[Frame]
-    #: Where the next read begins; frames and anything skipped lie below it.
-    end: int
-    #: Damaged frames that were skipped: lost, and to be counted.
-    damaged: int
 
 
 class Source(Protocol):

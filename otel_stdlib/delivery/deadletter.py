@@ -11,14 +11,14 @@ from typing import Any
 
 import orjson
 
-from otel_stdlib.delivery.contract import Identity, Origin, make_uid
+from otel_stdlib.delivery.contract import Origin, make_uid
 from otel_stdlib.delivery.letterfile import append, hold
 from otel_stdlib.facts.clock import wall_ns
+from otel_stdlib.facts.identity import Identity
 from otel_stdlib.facts.secrets import mask_secrets
 from otel_stdlib.facts.threads import Lock
 from otel_stdlib.record.line import close_line
 from otel_stdlib.spool.frame import Frame
-from otel_stdlib.spool.manifest import identity_hash
 
 __all__ = ["DeadLetterFile"]
 
@@ -71,7 +71,7 @@ class DeadLetterFile:
         """The file of a destination in a spool root; None: in memory."""
         if root is None:
             return cls(None, identity, _MEMORY, on_evicted)
-        name = f"{identity.kind}-{identity_hash(*identity)}.jsonl"
+        name = f"{identity.kind}-{identity.hash}.jsonl"
         return cls(root / _FOLDER / name.replace(os.sep, "_"), identity, on_evicted=on_evicted)
 
     def write(self, origin: Origin, letters: Sequence[tuple[Frame, str]]) -> None:

@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from otel_stdlib.delivery.contract import Chunk, Destination, Origin, Source
+from otel_stdlib.delivery.contract import Destination, Origin, Source
 from otel_stdlib.delivery.deadletter import DeadLetterFile
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.delivery.worker import DestinationWorker
 from otel_stdlib.facts.clock import Clock, monotonic
 from otel_stdlib.facts.options import check_seconds
 from otel_stdlib.spool.frame import Frame
+from otel_stdlib.spool.reader import Chunk
 
 __all__ = ["Fallback", "FallbackSource", "Primary"]
 

@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from otel_stdlib.delivery.contract import Chunk, Origin
+from otel_stdlib.delivery.contract import Origin
 from otel_stdlib.facts.threads import Lock
 from otel_stdlib.spool.cursor import CursorFile, cursor_name
 from otel_stdlib.spool.envelope import ENVELOPE, pick
 from otel_stdlib.spool.frame import Frame
 from otel_stdlib.spool.orphan import Orphan
-from otel_stdlib.spool.reader import Reader, Store
+from otel_stdlib.spool.reader import Chunk, Reader, Store
 from otel_stdlib.spool.writer import Spool
 
 __all__ = ["LiveSource", "LiveView", "OrphanSource", "Pick"]

@@ -6,14 +6,16 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from otel_stdlib.delivery.contract import Destination, Frame, Identity
+from otel_stdlib.delivery.contract import Destination
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.filtering import WatchedFilters, run_filters
+from otel_stdlib.facts.identity import Identity
 from otel_stdlib.facts.options import check_seconds
 from otel_stdlib.pipeline.outlet import Accept, Outlet
 from otel_stdlib.pipeline.pipeline import Pipeline
 from otel_stdlib.record.formatter import OTelFormatter
+from otel_stdlib.spool.frame import Frame
 from otel_stdlib.spool.options import SpoolOptions
 
 __all__ = ["DestinationHandler", "EncodingHandler", "is_attached"]

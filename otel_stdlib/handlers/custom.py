@@ -10,9 +10,10 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from otel_stdlib.delivery.contract import Batch, Identity, Origin, Outcome, Verdict
+from otel_stdlib.delivery.contract import Batch, Origin, Outcome, Verdict
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.facts.errors import ConfigError, DeliveryError, PermanentError, RetryableError
+from otel_stdlib.facts.identity import Identity
 from otel_stdlib.facts.secrets import mask
 from otel_stdlib.handlers.base import DestinationHandler
 from otel_stdlib.record.line import load_line

@@ -10,14 +10,16 @@ import logging
 import logging.handlers
 from collections.abc import Sequence
 
-from otel_stdlib.delivery.contract import Batch, Destination, Frame, Identity, Origin, Outcome, Verdict
+from otel_stdlib.delivery.contract import Batch, Destination, Origin, Outcome, Verdict
 from otel_stdlib.delivery.policy import DeliveryPolicy
+from otel_stdlib.facts.identity import Identity
 from otel_stdlib.handlers.base import EncodingHandler
 from otel_stdlib.pipeline.outlet import Accept
 from otel_stdlib.record.formatter import OTelFormatter
 from otel_stdlib.record.line import load_line
 from otel_stdlib.record.rebuild import rebuild_record
 from otel_stdlib.spool.envelope import Picked
+from otel_stdlib.spool.frame import Frame
 
 __all__ = ["StdlibDestination", "StdlibOutlet"]
 

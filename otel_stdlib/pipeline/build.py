@@ -22,7 +22,7 @@ from otel_stdlib.pipeline.sieve import Place
 from otel_stdlib.record.formatter import OTelFormatter
 from otel_stdlib.spool.directory import SpoolDirectory
 from otel_stdlib.spool.ids import new_spool_id
-from otel_stdlib.spool.manifest import Manifest, Target, identity_hash, key_text
+from otel_stdlib.spool.manifest import Manifest, Target
 from otel_stdlib.spool.options import SpoolOptions
 from otel_stdlib.spool.orphan import Scanner
 from otel_stdlib.spool.place import choose_root, open_root
@@ -46,11 +46,11 @@ def build_generation(
     targets = {}
     for outlet in outlets:
         identity = outlet.identity  # once: a file's takes system calls
-        target = Target(identity.kind, key_text(identity.key), outlet.outlet_name)
+        target = Target(identity, outlet.outlet_name)
         if target.hash in targets:
             say(
                 f"twice:{target.hash}",
-                f"two handlers write to {target.kind} {target.key}; only the first one is used",
+                f"two handlers write to {identity.kind} {identity.text}; only the first one is used",
             )
             continue
         targets[target.hash] = (target, outlet, identity)
@@ -118,7 +118,7 @@ def _make_fallbacks(
         if found is None:
             continue
         destination, after = found
-        target = identity_hash(*destination.identity)
+        target = destination.identity.hash
         if target in taken:
             say(
                 f"fallback:{target}",

@@ -6,8 +6,10 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
-from otel_stdlib.delivery.contract import Destination, Frame, Identity
+from otel_stdlib.delivery.contract import Destination
 from otel_stdlib.delivery.policy import DeliveryPolicy
+from otel_stdlib.facts.identity import Identity
+from otel_stdlib.spool.frame import Frame
 
 __all__ = ["Accept", "Outlet"]
 

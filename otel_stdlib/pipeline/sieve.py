@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from otel_stdlib.delivery.contract import Frame
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.filtering import has_filters, run_filters, watch_filters
 from otel_stdlib.facts.severity import level_of, severity_number
@@ -19,6 +18,7 @@ from otel_stdlib.pipeline.private import is_untouched, private_copy
 from otel_stdlib.record.callsite import is_delivery_thread
 from otel_stdlib.record.template import template_of
 from otel_stdlib.spool.envelope import Line, clamp_level, seal
+from otel_stdlib.spool.frame import Frame
 
 __all__ = ["Answers", "Place", "Sieve"]
 

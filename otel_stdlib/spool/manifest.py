@@ -6,45 +6,33 @@ every segment: a damaged copy is replaced by another.
 
 from __future__ import annotations
 
-import hashlib
-import os
 import zlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
+from otel_stdlib.facts.identity import Identity
 from otel_stdlib.spool.ids import is_spool_id
 
-__all__ = ["Manifest", "Target", "identity_hash", "key_text"]
+__all__ = ["Manifest", "Target"]
 
 _VERSION = 2
 #: In spools of version 1 each frame holds one line.
 _READABLE = (1, _VERSION)
 
 
-def identity_hash(kind: str, key: str) -> str:
-    """The short form of a destination's identity, as it stands in file names."""
-    return hashlib.sha256(f"{kind}\0{key_text(key)}".encode()).hexdigest()[:20]
+class Target(NamedTuple):
+    """One destination that the spool's records are for."""
 
-
-def key_text(key: str) -> str:
-    """A destination's key as JSON can hold it: a path may have bytes that are no UTF-8."""
-    return os.fsencode(key).decode("utf-8", "backslashreplace")
-
-
-@dataclass(frozen=True)
-class Target:
-    """One destination that the spool's records are for. No secret stands in it."""
-
-    kind: str
-    key: str
+    identity: Identity
+    #: The handler's name, for reports.
     name: str
 
     @property
     def hash(self) -> str:
         """The short form of its identity."""
-        return identity_hash(self.kind, self.key)
+        return self.identity.hash
 
 
 @dataclass(frozen=True)
@@ -69,7 +57,9 @@ class Manifest:
                 "created_ns": self.created_ns,
                 "pid": self.pid,
                 "resource": orjson.Fragment(self.resource),
-                "targets": [{"kind": t.kind, "key": t.key, "name": t.name} for t in self.targets],
+                "targets": [
+                    {"kind": t.identity.kind, "key": t.identity.text, "name": t.name} for t in self.targets
+                ],
             }
         )
         return b"%08x %b" % (zlib.crc32(body), body)
@@ -90,7 +80,7 @@ class Manifest:
                 pid=int(fields["pid"]),
                 resource=orjson.dumps(fields["resource"]),
                 targets=tuple(
-                    Target(str(t["kind"]), str(t["key"]), str(t["name"])) for t in fields["targets"]
+                    Target(Identity(str(t["kind"]), str(t["key"])), str(t["name"])) for t in fields["targets"]
                 ),
             )
         except (ValueError, KeyError, TypeError):

@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 from otel_stdlib.spool.frame import Frame
 from otel_stdlib.spool.walk import walk
 
-__all__ = ["OFFSET_MASK", "Readable", "Reader", "Store", "Stretch"]
+__all__ = ["OFFSET_MASK", "Chunk", "Readable", "Reader", "Store"]
 
 OFFSET_MASK = 0xFFFFFFFF
 #: Bytes of one ``pread``: a piece that is parsed with the GIL held within about a millisecond.
@@ -39,13 +39,13 @@ class Store(Protocol):
         """The lowest segment number above ``after``."""
 
 
-class Stretch(NamedTuple):
+class Chunk(NamedTuple):
     """What one read gave."""
 
     frames: list[Frame]
-    #: The LSN from which the next read goes on.
+    #: The LSN from which the next read goes on; the frames and anything skipped lie below it.
     end: int
-    #: Damaged frames skipped.
+    #: Damaged frames that were skipped: lost, and to be counted.
     damaged: int
 
 
@@ -58,7 +58,7 @@ class Reader:
         #: (LSN, True) when the last read stopped inside a gap: see ``walk``.
         self._gap: int | None = None
 
-    def read(self, start: int, max_records: int, max_bytes: int) -> Stretch:
+    def read(self, start: int, max_records: int, max_bytes: int) -> Chunk:
         """Up to ``max_records`` frames in about ``max_bytes`` from ``start``; at least one if there is one."""
         frames: list[Frame] = []
         damaged = 0
@@ -83,7 +83,7 @@ class Reader:
                 else:
                     following = self._store.next_number(number)
                     start = head if following is None else min(following << 32, head)
-        return Stretch(frames, start, damaged)
+        return Chunk(frames, start, damaged)
 
     def _read_segment(
         self, segment: Readable, start: int, limit: int, frames: list[Frame], max_records: int, max_bytes: int

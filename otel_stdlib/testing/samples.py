@@ -6,9 +6,10 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from otel_stdlib.delivery.contract import Batch, Destination, Frame, Origin, Outcome, Verdict
+from otel_stdlib.delivery.contract import Batch, Destination, Origin, Outcome, Verdict
 from otel_stdlib.facts.errors import PermanentError
 from otel_stdlib.record.formatter import OTelFormatter
+from otel_stdlib.spool.frame import Frame
 from otel_stdlib.spool.ids import new_spool_id
 
 __all__ = ["Stretch", "hostile", "settle"]

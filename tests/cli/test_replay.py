@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from otel_stdlib.cli.replay import Replay
-from otel_stdlib.delivery.contract import Batch, Identity
+from otel_stdlib.delivery.contract import Batch
 from otel_stdlib.delivery.deadletter import DeadLetterFile
+from otel_stdlib.facts.identity import Identity
 from otel_stdlib.handlers import PostgresHandler
 from tests.faults.harness import bodies, environment, run
 from tests.handlers.elasticsearch.helpers import make_frame, make_origin, stored_ids

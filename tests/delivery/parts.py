@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from otel_stdlib.delivery.contract import Batch, Chunk, Identity, Origin, Outcome, Verdict
+from otel_stdlib.delivery.contract import Batch, Origin, Outcome, Verdict
 from otel_stdlib.delivery.deadletter import DeadLetterFile
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.delivery.worker import DestinationWorker
+from otel_stdlib.facts.identity import Identity
 from otel_stdlib.spool.frame import Frame
+from otel_stdlib.spool.reader import Chunk
 
 ORIGIN = Origin("01M891H8K4024506H6KDTPBNRN", b'{"service.name":"tests"}')
 STORED = Outcome(Verdict.STORED)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from otel_stdlib.delivery.ahead import ReadAhead
-from otel_stdlib.delivery.contract import Chunk
 from otel_stdlib.delivery.policy import DeliveryPolicy
+from otel_stdlib.spool.reader import Chunk
 from tests.handlers.postgres.support import STEP, ListSource, frame
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from otel_stdlib.delivery.contract import Identity
 from otel_stdlib.delivery.deadletter import DeadLetterFile
+from otel_stdlib.facts.identity import Identity
 from tests.delivery.parts import ORIGIN, frame
 
 IDENTITY = Identity("elasticsearch", "https://logs:9200/app")
@@ -73,7 +73,7 @@ def test_a_full_disk_leaves_whole_lines(tmp_path: Path) -> None:
     script = f"""
 import resource, signal
 from pathlib import Path
-from otel_stdlib.delivery.contract import Identity
+from otel_stdlib.facts.identity import Identity
 from otel_stdlib.delivery.deadletter import DeadLetterFile
 from tests.delivery.parts import ORIGIN, frame
 letters = DeadLetterFile(Path({str(tmp_path / "d.jsonl")!r}), Identity("k", "x"))
@@ -112,7 +112,7 @@ def test_letters_of_several_processes_are_all_kept(tmp_path: Path) -> None:
     script = f"""
 import sys
 from pathlib import Path
-from otel_stdlib.delivery.contract import Identity
+from otel_stdlib.facts.identity import Identity
 from otel_stdlib.delivery.deadletter import DeadLetterFile
 from tests.delivery.parts import ORIGIN, frame
 letters = DeadLetterFile(Path({str(tmp_path / "d.jsonl")!r}), Identity("k", "x"), max_bytes=20_000)

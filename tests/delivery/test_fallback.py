@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from otel_stdlib.delivery.contract import Batch, Identity, Origin, Outcome, Verdict
+from otel_stdlib.delivery.contract import Batch, Origin, Outcome, Verdict
 from otel_stdlib.delivery.deadletter import DeadLetterFile
 from otel_stdlib.delivery.fallback import Fallback, FallbackSource, Primary
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.delivery.worker import DestinationWorker
 from otel_stdlib.facts.errors import ConfigError, RetryableError
+from otel_stdlib.facts.identity import Identity
 from tests.delivery.parts import ORIGIN, ListSource, Scripted
 from tests.support import eventually
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pytest
 
 from otel_stdlib.delivery.attempt import Attempts
-from otel_stdlib.delivery.contract import Batch, Identity, Outcome
+from otel_stdlib.delivery.contract import Batch, Outcome
 from otel_stdlib.delivery.deadletter import DeadLetterFile
 from otel_stdlib.delivery.lane import Lane
 from otel_stdlib.delivery.policy import DeliveryPolicy
@@ -17,6 +17,7 @@ from otel_stdlib.delivery.retry import LONGEST_ASKED, Backoff
 from otel_stdlib.delivery.status import Status
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.errors import RetryableError, ThrottledError
+from otel_stdlib.facts.identity import Identity
 from tests.delivery.parts import RETRY, STORED, ListSource, Scripted, make
 from tests.support import eventually
 

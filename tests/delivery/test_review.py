@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from otel_stdlib.delivery.contract import Batch, Chunk, Identity, Origin, Outcome, Verdict
+from otel_stdlib.delivery.contract import Batch, Origin, Outcome, Verdict
 from otel_stdlib.delivery.deadletter import DeadLetterFile
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.delivery.retry import Backoff
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.errors import PermanentError, RetryableError
+from otel_stdlib.facts.identity import Identity
 from otel_stdlib.spool.frame import Frame
+from otel_stdlib.spool.reader import Chunk
 from tests.delivery.parts import ORIGIN, REJECTED, STORED, ListSource, Scripted, dead, frame, make
 
 OTHER = Origin("01M891H8K4024506H6KDTPBNRZ", b"{}")

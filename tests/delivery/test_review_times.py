@@ -7,10 +7,11 @@ import time
 
 import pytest
 
-from otel_stdlib.delivery.contract import Batch, Identity, Origin, Outcome
+from otel_stdlib.delivery.contract import Batch, Origin, Outcome
 from otel_stdlib.delivery.deadletter import DeadLetterFile
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.facts.errors import RetryableError, ThrottledError
+from otel_stdlib.facts.identity import Identity
 from otel_stdlib.facts.secrets import mask_secrets
 from tests.delivery.parts import ORIGIN, RETRY, STORED, ListSource, Scripted, frame, make
 from tests.support import eventually

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_stdlib.delivery.contract import Batch, Identity, Outcome
+from otel_stdlib.delivery.contract import Batch, Outcome
 from otel_stdlib.delivery.deadletter import DeadLetterFile
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.delivery.worker import DestinationWorker
 from otel_stdlib.facts.errors import PermanentError, RetryableError, ThrottledError
+from otel_stdlib.facts.identity import Identity
 from tests.delivery.parts import QUICK, REJECTED, RETRY, STORED, ListSource, Scripted, make
 from tests.support import eventually, own_threads
 

@@ -15,6 +15,7 @@ import json
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.spool.directory import SpoolDirectory
 from otel_stdlib.spool.ids import new_spool_id
+from otel_stdlib.facts.identity import Identity
 from otel_stdlib.spool.manifest import Manifest, Target
 from otel_stdlib.spool.options import SpoolOptions
 from otel_stdlib.spool.place import open_root
@@ -27,7 +28,7 @@ def bury(count, each, target=("jsonl", os.path.join(FOLDER, "out", "app.jsonl"),
     for n in range(count):
         spool_id = new_spool_id()
         resource = json.dumps({"service.name": "dead", "service.instance.id": f"dead-{n}"}).encode()
-        manifest = Manifest(spool_id, time.time_ns(), 1, resource, (Target(*target),)).dump()
+        manifest = Manifest(spool_id, time.time_ns(), 1, resource, (Target(Identity(*target[:2]), target[2]),)).dump()
         directory = SpoolDirectory.create(root, spool_id, manifest)
         spool = Spool(spool_id, manifest, options, directory, Counters())
         for i in range(each):

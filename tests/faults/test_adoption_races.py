@@ -47,7 +47,7 @@ options = SpoolOptions(segment_bytes=1 << 16, max_bytes=1 << 18)
 dead = []
 for n in range(200):
     spool_id = new_spool_id()
-    manifest = Manifest(spool_id, time.time_ns(), 1, b"{}", (Target("jsonl", "/x", "x"),)).dump()
+    manifest = Manifest(spool_id, time.time_ns(), 1, b"{}", (Target(Identity("jsonl", "/x"), "x"),)).dump()
     directory = SpoolDirectory.create(root, spool_id, manifest)
     spool = Spool(spool_id, manifest, options, directory, Counters())
     assert spool.append(b"{" + b"x" * 100, 20, 9, 1) > 0

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from otel_stdlib.facts.counters import Counters
+from otel_stdlib.facts.identity import Identity
 from otel_stdlib.spool.directory import SpoolDirectory
 from otel_stdlib.spool.ids import new_spool_id
 from otel_stdlib.spool.manifest import Manifest, Target
@@ -15,7 +16,7 @@ from otel_stdlib.spool.reader import Reader, Store
 from otel_stdlib.spool.segment import Descriptor
 from otel_stdlib.spool.writer import Spool
 
-TARGET = Target("jsonl", "/var/log/app.jsonl", "file")
+TARGET = Target(Identity("jsonl", "/var/log/app.jsonl"), "file")
 SMALL = SpoolOptions(segment_bytes=64 << 10, max_bytes=1 << 20)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from otel_stdlib.facts.identity import Identity
 from otel_stdlib.spool.directory import NEWBORN_PREFIX, SpoolDirectory
 from otel_stdlib.spool.ids import new_spool_id
 from otel_stdlib.spool.manifest import Target
@@ -91,7 +92,7 @@ def test_a_damaged_manifest_is_read_from_a_segment(tmp_path: Path) -> None:
     put(spool, 10)
     path = tmp_path / "spools" / spool.spool_id / "manifest.json"
     spool.directory.release()  # type: ignore[union-attr]
-    other = manifest_for(new_spool_id(), Target("x", "y", "z")).dump()
+    other = manifest_for(new_spool_id(), Target(Identity("x", "y"), "z")).dump()
     for content in (b"", b"not one", other, path.read_bytes()[:-3]):
         path.write_bytes(content)
         [orphan] = orphans(tmp_path)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from otel_stdlib.delivery.contract import Batch, Frame, Identity, Origin, Outcome, Verdict
+from otel_stdlib.delivery.contract import Batch, Origin, Outcome, Verdict
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.errors import DeliveryError, RetryableError, ThrottledError
+from otel_stdlib.facts.identity import Identity
 from otel_stdlib.handlers.crew import run_together
 from otel_stdlib.handlers.elasticsearch.document import BulkWriter
 from otel_stdlib.handlers.elasticsearch.installer import install_template
@@ -17,6 +18,7 @@ from otel_stdlib.handlers.elasticsearch.outcome import refusal
 from otel_stdlib.handlers.elasticsearch.pace import Pace
 from otel_stdlib.handlers.elasticsearch.sender import BulkSender
 from otel_stdlib.handlers.elasticsearch.wire import UnknownOutcome, Wire
+from otel_stdlib.spool.frame import Frame
 
 __all__ = ["ElasticsearchDestination", "identity_of"]
 

@@ -16,10 +16,11 @@ from datetime import datetime, timezone
 
 import orjson
 
-from otel_stdlib.delivery.contract import Frame, Origin, make_uid
+from otel_stdlib.delivery.contract import Origin, make_uid
 from otel_stdlib.handlers.elasticsearch.naming import DataStream, IndexPattern
 from otel_stdlib.record.ecs import ecs_document
 from otel_stdlib.record.line import close_line, load_line
+from otel_stdlib.spool.frame import Frame
 
 __all__ = ["BulkWriter"]
 

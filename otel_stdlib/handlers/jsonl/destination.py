@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from otel_stdlib.delivery.contract import Batch, Frame, Identity, Origin, Outcome, Verdict
+from otel_stdlib.delivery.contract import Batch, Origin, Outcome, Verdict
 from otel_stdlib.facts.clock import wall
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.errors import RetryableError
+from otel_stdlib.facts.identity import Identity
 from otel_stdlib.handlers.jsonl.block import Block
 from otel_stdlib.handlers.jsonl.compress import Compressor
 from otel_stdlib.handlers.jsonl.file import BlockFile
 from otel_stdlib.handlers.jsonl.options import JSONLOptions
+from otel_stdlib.spool.frame import Frame
 
 __all__ = ["JSONLDestination", "Render"]
 

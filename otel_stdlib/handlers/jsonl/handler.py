@@ -8,9 +8,9 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from otel_stdlib.delivery.contract import Identity
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.facts.counters import Counters
+from otel_stdlib.facts.identity import Identity
 from otel_stdlib.facts.unexpanded import warn_unexpanded
 from otel_stdlib.handlers.base import DestinationHandler
 from otel_stdlib.handlers.jsonl.destination import JSONLDestination

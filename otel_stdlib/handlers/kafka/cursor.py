@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from otel_stdlib.delivery.contract import Identity, Origin
+from otel_stdlib.delivery.contract import Origin
 from otel_stdlib.facts.diagnostics import debug_logger
 from otel_stdlib.facts.errors import RetryableError
 from otel_stdlib.facts.forks import ForkRegistry
+from otel_stdlib.facts.identity import Identity
 from otel_stdlib.facts.threads import Thread
 from otel_stdlib.handlers.kafka.client import Handle, error_text, leave_behind
-from otel_stdlib.spool.manifest import identity_hash
 
 __all__ = [
     "MOST_HOLES",
@@ -57,7 +57,7 @@ class Cursor(NamedTuple):
 
 def cursor_name(identity: Identity, origin: Origin) -> str:
     """The consumer group's name, and the transactional id: one for each spool at each destination."""
-    return f"otel_stdlib-{identity_hash(*identity)}-{origin.spool_id}"
+    return f"otel_stdlib-{identity.hash}-{origin.spool_id}"
 
 
 def pack_cursor(topic: str, cursor: Cursor) -> Any:

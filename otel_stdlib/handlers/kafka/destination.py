@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from otel_stdlib.delivery.contract import Batch, Identity, Origin, Outcome
+from otel_stdlib.delivery.contract import Batch, Origin, Outcome
 from otel_stdlib.facts.counters import Counters
+from otel_stdlib.facts.identity import Identity
 from otel_stdlib.handlers.kafka.options import KafkaOptions
 from otel_stdlib.handlers.kafka.plain import PlainSender
 from otel_stdlib.handlers.kafka.transaction import TransactionalSender

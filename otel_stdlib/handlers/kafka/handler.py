@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from otel_stdlib.delivery.contract import Identity
 from otel_stdlib.facts.counters import Counters
+from otel_stdlib.facts.identity import Identity
 from otel_stdlib.handlers.kafka.client import check_settings, require_client
 from otel_stdlib.handlers.kafka.destination import KafkaDestination, identity_of
 from otel_stdlib.handlers.kafka.options import KafkaOptions

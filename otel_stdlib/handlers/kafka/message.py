@@ -14,10 +14,11 @@ from typing import Any
 
 import orjson
 
-from otel_stdlib.delivery.contract import Frame, Origin
+from otel_stdlib.delivery.contract import Origin
 from otel_stdlib.facts.clock import wall_ns
 from otel_stdlib.facts.errors import PermanentError
 from otel_stdlib.handlers.kafka.naming import TopicPattern
+from otel_stdlib.spool.frame import Frame
 
 __all__ = ["CONTENT_TYPE", "SEVERITY_HEADER", "UID_HEADER", "Message", "lsn_digits", "messages", "trace_key"]
 

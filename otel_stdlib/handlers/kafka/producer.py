@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from otel_stdlib.delivery.contract import Frame, Origin, Outcome, Verdict
+from otel_stdlib.delivery.contract import Origin, Outcome, Verdict
 from otel_stdlib.facts.clock import monotonic
 from otel_stdlib.facts.diagnostics import debug_logger
 from otel_stdlib.facts.errors import PermanentError, RetryableError
@@ -39,6 +39,7 @@ from otel_stdlib.handlers.kafka.sender import (
     sort_reports,
     wait_for_reports,
 )
+from otel_stdlib.spool.frame import Frame
 
 __all__ = ["SpoolProducer"]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 
-from otel_stdlib.delivery.contract import Batch, Identity, Origin, Outcome, Verdict
+from otel_stdlib.delivery.contract import Batch, Origin, Outcome, Verdict
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.errors import PermanentError
+from otel_stdlib.facts.identity import Identity
 from otel_stdlib.handlers.kafka.client import Handle
 from otel_stdlib.handlers.kafka.cursor import MOST_HOLES, Cursor, cursor_name, delete_cursor
 from otel_stdlib.handlers.kafka.options import KafkaOptions

@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from otel_stdlib.delivery.contract import Frame, Origin
+from otel_stdlib.delivery.contract import Origin
 from otel_stdlib.handlers.otlp.forms import JSONForm, ProtobufForm
 from otel_stdlib.handlers.otlp.protobuf import RecordWriter, envelope
 from otel_stdlib.handlers.otlp.quick import QuickWriter
 from otel_stdlib.record.line import load_object, load_record
 from otel_stdlib.record.otlp import key_values, log_record
+from otel_stdlib.spool.frame import Frame
 
 __all__ = ["JSON", "PROTOBUF", "Encoded", "Encoder"]
 

@@ -7,18 +7,20 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from otel_stdlib.delivery.contract import Batch, Frame, Identity, Origin, Outcome, Verdict
+from otel_stdlib.delivery.contract import Batch, Origin, Outcome, Verdict
 from otel_stdlib.delivery.retry import asked_pause
 from otel_stdlib.facts.clock import Clock, monotonic
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.errors import DeliveryError, PermanentError, RetryableError, ThrottledError
+from otel_stdlib.facts.identity import Identity
 from otel_stdlib.handlers.crew import run_together
 from otel_stdlib.handlers.otlp.body import JSON, PROTOBUF, Encoder
 from otel_stdlib.handlers.otlp.exchange import Exchange, HTTPExchange, RefusedError, TooLargeError
 from otel_stdlib.handlers.otlp.options import GRPC, OTLPOptions
 from otel_stdlib.handlers.otlp.outcome import Partial
 from otel_stdlib.handlers.otlp.wire import UnknownOutcome
+from otel_stdlib.spool.frame import Frame
 
 __all__ = ["OTLPDestination", "identity_of"]
 

@@ -6,8 +6,8 @@ import os
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from otel_stdlib.delivery.contract import Identity
 from otel_stdlib.facts.counters import Counters
+from otel_stdlib.facts.identity import Identity
 from otel_stdlib.handlers.network import NetworkHandler
 from otel_stdlib.handlers.otlp.channel import require_grpc
 from otel_stdlib.handlers.otlp.destination import OTLPDestination, identity_of

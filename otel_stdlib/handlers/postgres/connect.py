@@ -8,8 +8,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from otel_stdlib.delivery.contract import Identity
 from otel_stdlib.facts.errors import ConfigError, MissingExtraError
+from otel_stdlib.facts.identity import Identity
 from otel_stdlib.handlers.postgres.options import PostgresOptions
 
 __all__ = ["connect_parameters", "identity_of", "load_driver"]

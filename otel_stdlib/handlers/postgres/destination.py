@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from otel_stdlib.delivery.contract import Batch, Frame, Origin, Outcome, Verdict
+from otel_stdlib.delivery.contract import Batch, Origin, Outcome, Verdict
 from otel_stdlib.facts.clock import Clock, monotonic, wall_ns
 from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.errors import DeliveryError, PermanentError, RetryableError
@@ -34,6 +34,7 @@ from otel_stdlib.handlers.postgres.sequence import advice
 from otel_stdlib.handlers.postgres.session import Session, SqlError, begin_sql
 from otel_stdlib.handlers.postgres.stream import RowStream
 from otel_stdlib.handlers.postgres.upkeep import keep_up
+from otel_stdlib.spool.frame import Frame
 
 __all__ = ["PostgresDestination"]
 

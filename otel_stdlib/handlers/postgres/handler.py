@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from otel_stdlib.delivery.contract import Identity
+from otel_stdlib.facts.identity import Identity
 from otel_stdlib.handlers.network import NetworkHandler
 from otel_stdlib.handlers.postgres.connect import identity_of, load_driver
 from otel_stdlib.handlers.postgres.destination import PostgresDestination

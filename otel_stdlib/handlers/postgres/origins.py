@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from otel_stdlib.delivery.contract import Frame, Origin
+from otel_stdlib.delivery.contract import Origin
 from otel_stdlib.handlers.postgres.rows import RowEncoder
 from otel_stdlib.handlers.postgres.shape import TableShape
 from otel_stdlib.handlers.postgres.stream import FirstPiece, RowStream
+from otel_stdlib.spool.frame import Frame
 
 __all__ = ["Origins"]
 

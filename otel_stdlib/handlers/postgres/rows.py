@@ -17,10 +17,11 @@ from typing import Any
 
 import orjson
 
-from otel_stdlib.delivery.contract import Frame, Origin
+from otel_stdlib.delivery.contract import Origin
 from otel_stdlib.handlers.postgres.columns import NULL, copy_text
 from otel_stdlib.handlers.postgres.repair import REPAIRED, clean, dump_json, fit, read_record
 from otel_stdlib.handlers.postgres.shape import TableShape
+from otel_stdlib.spool.frame import Frame
 
 __all__ = ["RowEncoder"]
 

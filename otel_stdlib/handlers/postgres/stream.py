@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
-from otel_stdlib.delivery.contract import Frame
 from otel_stdlib.facts.clock import monotonic
 from otel_stdlib.handlers.postgres.rows import RowEncoder
+from otel_stdlib.spool.frame import Frame
 
 __all__ = ["FirstPiece", "RowStream"]
 

@@ -14,11 +14,13 @@ from typing import Any
 
 import orjson
 
-from otel_stdlib.delivery.contract import Batch, Chunk, Frame, Origin, Outcome, Verdict
+from otel_stdlib.delivery.contract import Batch, Origin, Outcome, Verdict
 from otel_stdlib.delivery.deadletter import DeadLetterFile
 from otel_stdlib.delivery.worker import DestinationWorker
 from otel_stdlib.handlers.elasticsearch import ElasticsearchDestination, ElasticsearchOptions
 from otel_stdlib.record.encoder import LineEncoder
+from otel_stdlib.spool.frame import Frame
+from otel_stdlib.spool.reader import Chunk
 from tests.servers.elasticsearch import Elasticsearch
 
 RESOURCE = orjson.dumps({"service.name": "shop", "host.name": "node-1", "process.pid": 4711})

@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from otel_stdlib.delivery.contract import Frame
+from otel_stdlib.spool.frame import Frame
 from tests.handlers.elasticsearch.helpers import (
     ListSource,
     destination,

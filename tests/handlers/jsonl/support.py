@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from otel_stdlib.delivery.contract import Batch, Frame, Origin
+from otel_stdlib.delivery.contract import Batch, Origin
 from otel_stdlib.handlers.jsonl import JSONLDestination, JSONLOptions
+from otel_stdlib.spool.frame import Frame
 
 ROOT = Path(__file__).resolve().parents[3]
 RESOURCE = b'{"service.name":"test"}'

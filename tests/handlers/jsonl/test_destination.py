@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from otel_stdlib.delivery.contract import Batch, Identity, Outcome, Verdict
+from otel_stdlib.delivery.contract import Batch, Outcome, Verdict
 from otel_stdlib.facts.errors import RetryableError
+from otel_stdlib.facts.identity import Identity
 from otel_stdlib.handlers.jsonl import JSONLDestination, JSONLOptions
 from otel_stdlib.record.line import close_line
 from tests.handlers.jsonl.support import RESOURCE, batch, destination, expected, lines, spool_id, uids

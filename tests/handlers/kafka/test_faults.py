@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from otel_stdlib.delivery.contract import Frame
+from otel_stdlib.spool.frame import Frame
 from tests.handlers.elasticsearch.helpers import ListSource, make_frame
 from tests.handlers.kafka.helpers import QUICK, destination, settled, stored_uids, working
 from tests.servers.kafka import KafkaBroker

@@ -20,9 +20,10 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
     ExportLogsServiceResponse,
 )
 
-from otel_stdlib.delivery.contract import Batch, Frame, Origin
+from otel_stdlib.delivery.contract import Batch, Origin
 from otel_stdlib.handlers.otlp import OTLPDestination, OTLPOptions
 from otel_stdlib.record.encoder import LineEncoder
+from otel_stdlib.spool.frame import Frame
 
 RESOURCE = orjson.dumps({"service.name": "shop", "process.pid": 4711})
 #: Options that make a test's retries quick.

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from otel_stdlib import SpanContext, attach, detach
-from otel_stdlib.delivery.contract import Frame
 from otel_stdlib.handlers.otlp import pairs, quick
 from otel_stdlib.handlers.otlp.body import JSON, PROTOBUF, Encoder
 from otel_stdlib.handlers.otlp.forms import JSONForm, ProtobufForm
@@ -22,6 +21,7 @@ from otel_stdlib.handlers.otlp.protobuf import RecordWriter, envelope
 from otel_stdlib.handlers.otlp.quick import QuickWriter
 from otel_stdlib.record.line import load_object, load_record
 from otel_stdlib.record.otlp import log_record
+from otel_stdlib.spool.frame import Frame
 from tests.handlers.otlp.parts import make_batch, make_frame
 from tests.handlers.otlp.values import mapping_of
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import orjson
 
-from otel_stdlib.delivery.contract import Batch, Chunk, Origin
+from otel_stdlib.delivery.contract import Batch, Origin
 from otel_stdlib.delivery.deadletter import DeadLetterFile
 from otel_stdlib.delivery.worker import DestinationWorker
 from otel_stdlib.handlers.postgres import PostgresDestination, PostgresOptions
 from otel_stdlib.spool.frame import Frame
+from otel_stdlib.spool.reader import Chunk
 from tests.servers.postgres import Database
 
 STEP = 512
