@@ -152,6 +152,14 @@ class Fallback:
         """Read along in one more spool: add it to the primary first. Any thread."""
         self._worker.add_source(FallbackSource(view, self._primary))
 
+    @property
+    def idle(self) -> bool:
+        """Whether its thread waits to be nudged: never, as it begins when an outage does, not with a record."""
+        return False
+
+    def nudge(self) -> None:
+        """Nothing: it polls."""
+
     def forget(self, origin: Origin) -> None:
         """Let the target drop what it keeps for an origin that is delivered and deleted. Any thread."""
         self._worker.forget(origin)

@@ -9,6 +9,7 @@ from otel_stdlib.delivery.contract import Batch, Outcome, Source, Verdict
 from otel_stdlib.delivery.linger import Linger
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.delivery.retry import Backoff
+from otel_stdlib.facts.clock import wall
 from otel_stdlib.spool.envelope import Picked
 from otel_stdlib.spool.frame import Frame
 
@@ -68,6 +69,16 @@ class Lane:
             return self.cursor >= self.source.head()
         except OSError:
             return False
+
+    def age(self) -> float:
+        """Seconds since the oldest record that is not settled was logged; 0 when there is none."""
+        if self.finished():
+            return 0.0
+        try:
+            oldest = self.source.oldest_time_ns(self.cursor)
+        except OSError:
+            return 0.0
+        return 0.0 if oldest is None else max(0.0, wall() - oldest / 1e9)
 
     def place(self, position: int | None) -> int:
         """Go on from where the destination itself says it is; how many records it had already.

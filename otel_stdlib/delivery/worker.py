@@ -12,7 +12,7 @@ from otel_stdlib.delivery.deadletter import DeadLetterFile
 from otel_stdlib.delivery.lane import Lane
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.delivery.status import Status
-from otel_stdlib.facts.clock import Clock, monotonic, wall
+from otel_stdlib.facts.clock import Clock, monotonic
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.threads import Event, Lock, Thread, acquire, sleep, wait_until
@@ -29,10 +29,10 @@ _GRACE = 0.25
 class DestinationWorker:
     """Delivers from sources to one destination, on one daemon thread of its own.
 
-    The thread looks for new records every ``policy.poll_interval`` seconds: a log call makes no
-    system call and wakes nobody. Live records come first: a dead process's backlog delays them by
-    one batch. ``start``, ``stop``, ``flush``, ``add_source`` and ``forget`` may be called from any
-    thread.
+    A log call makes no system call and wakes no thread. While there is nothing to do, whoever watches the
+    spool calls ``nudge``; after a batch the thread waits for ``policy.poll_interval`` seconds, so that
+    a trickle of records goes in batches. Live records come first: a dead process's backlog delays them
+    by one batch. ``start``, ``stop``, ``flush``, ``add_source`` and ``forget``: from any thread.
     """
 
     def __init__(
@@ -55,6 +55,10 @@ class DestinationWorker:
         self._lanes: list[Lane] = []
         self._forgotten: list[Origin] = []
         self._wake = Event()
+        #: Whether another thread calls ``nudge`` when there are records: then an idle thread does not poll.
+        self.is_nudged = False
+        #: Whether it waits with everything settled.
+        self.idle = False
         self._deadline: float | None = None
         self._thread: Thread | None = None
         #: The thread has decided to end: a start makes another one.
@@ -79,6 +83,7 @@ class DestinationWorker:
         """Let the destination drop what it keeps for an origin that is delivered and deleted."""
         with self._lock:
             self._forgotten.append(origin)
+        self._wake.set()
 
     def start(self) -> None:
         """Start the thread. Idempotent.
@@ -98,6 +103,11 @@ class DestinationWorker:
     def wake(self) -> None:
         """Look now instead of at the next poll."""
         self._wake.set()
+
+    def nudge(self) -> None:
+        """Wake the thread if it is idle: there may be new records."""
+        if self.idle:
+            self._wake.set()
 
     def flush(self, targets: Mapping[Source, int], timeout: float) -> bool:
         """Wait until each source is settled up to its LSN; False at the deadline."""
@@ -160,7 +170,7 @@ class DestinationWorker:
         breaker = self._attempts.breaker
         report["circuit_breaker"] = breaker.state.value
         report["failing"] = any(lane.failing for lane in lanes)
-        ages = [_age(lane) for lane in lanes if lane.source.live]
+        ages = [lane.age() for lane in lanes if lane.source.live]
         report["lag_seconds"] = max(ages, default=0.0)
         report["sources"] = len(lanes)
         counts = getattr(self._destination, "counters", None)
@@ -186,6 +196,7 @@ class DestinationWorker:
                 lane.positioned = False
 
     def _loop(self) -> None:
+        worked = False
         while True:
             self._wake.clear()
             deadline = self._deadline
@@ -196,6 +207,7 @@ class DestinationWorker:
                 if self._leaving:
                     return
                 continue  # started again meanwhile
+            after_work = worked
             try:
                 worked = self._round(urgent=False)
             except Exception as error:  # a loop cannot die
@@ -205,7 +217,20 @@ class DestinationWorker:
                 )
                 worked = False
             if not worked:
-                self._wake.wait(min(self._policy.poll_interval, _LONGEST_WAIT))
+                self._rest(after_work)
+
+    def _rest(self, after_work: bool) -> None:
+        """Wait for records, for a pause to end, or to be woken."""
+        pause = min(self._policy.poll_interval, _LONGEST_WAIT)
+        if not after_work and self.is_nudged and self.outage_since() is None:
+            with self._lock:
+                lanes = list(self._lanes)
+            # Set before the look: what is published after it is nudged for.
+            self.idle = True
+            if all(lane.source.live and lane.finished() for lane in lanes):
+                pause = _LONGEST_WAIT
+        self._wake.wait(pause)
+        self.idle = False
 
     def _round(self, *, urgent: bool) -> bool:
         """Serve every lane once, the live ones after each of the others too."""
@@ -268,13 +293,3 @@ class DestinationWorker:
             if len(due) == len(waiting):
                 sleep(max(0.0, min(*due, now + 0.05) - now))
         self._forget()
-
-
-def _age(lane: Lane) -> float:
-    if lane.finished():
-        return 0.0
-    try:
-        oldest = lane.source.oldest_time_ns(lane.cursor)
-    except OSError:
-        return 0.0
-    return 0.0 if oldest is None else max(0.0, wall() - oldest / 1e9)

@@ -29,6 +29,11 @@ __all__ = ["Generation"]
 
 #: Seconds between rounds of the keeper. An 8 MB segment lasts about 160 ms at full speed.
 _TICK = 0.05
+#: Seconds between glances at the spool while a delivery thread is idle: a record waits no longer for its
+#: delivery to begin. A wake-up costs 50 to 100 µs of CPU time, so 80 a second stay below 1 % of a core.
+_GLANCE = 0.0125
+#: Seconds between rounds while nothing is logged.
+_IDLE_TICK = 0.25
 #: One that was closed waits for what its destination does not take, perhaps beside hundreds of
 #: others: its rounds come at a quarter of the time that it waits already, and at most so far apart.
 _SLOW_TICK = 1.0
@@ -88,6 +93,11 @@ class Generation:
         #: Tells the keeper's thread to end.
         self._ended = False
         self._next_sync = 0.0
+        self._next_round = 0.0
+        #: A spool that syncs looks for it at each tick.
+        self._idle_tick = _TICK / 2 if spool.options.durability == "os" else _IDLE_TICK
+        #: How far the delivery threads have been told of.
+        self._nudged = 0
 
     def start(self) -> None:
         """Start the threads, unless another thread has stopped it meanwhile.
@@ -100,6 +110,8 @@ class Generation:
                 return
             self._thread = Thread(target=self._run, name="otel-stdlib-keeper")
             self._thread.start()
+            for watched in self.workers.values():
+                watched.is_nudged = True
             for worker in self._running:
                 if not self._stopped:  # by a signal handler, in this very thread
                     worker.start()
@@ -137,15 +149,32 @@ class Generation:
             self._wake.wait(self._tick(monotonic()))
             if self._ended:
                 return
+            has_new = self._nudge()
+            now = monotonic()
+            if not has_new and now < self._next_round and self._closed_at is None:
+                continue
+            self._next_round = now + self._idle_tick
             try:
-                self._round(monotonic())
+                self._round(now)
             except Exception as error:  # a loop cannot die
                 say("keeper", f"the spool's background thread met {type(error).__name__}: {error}")
             if self._closing_deadline is not None and self._finish(self._closing_deadline):
                 return
 
     def _tick(self, now: float) -> float:
-        return _TICK if self._closed_at is None else min(max(_TICK, (now - self._closed_at) / 4), _SLOW_TICK)
+        if self._closed_at is None:
+            return _GLANCE if any(worker.idle for worker in self._running) else _TICK
+        return min(max(_TICK, (now - self._closed_at) / 4), _SLOW_TICK)
+
+    def _nudge(self) -> bool:
+        """Wake the idle delivery threads when there are new records, and say whether there are."""
+        head = self.spool.published
+        if head == self._nudged:
+            return False
+        self._nudged = head
+        for worker in self._running:
+            worker.nudge()
+        return True
 
     def _round(self, now: float) -> None:
         self.keeper.tend(now)
