@@ -7,11 +7,16 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
+from otel_stdlib.cli.surroundings import find_missing, spool_trouble
+from otel_stdlib.config.check import in_order
+from otel_stdlib.config.converted import Converted
 from otel_stdlib.config.dictconfig import check_dict_config
-from otel_stdlib.config.document import read_yaml
+from otel_stdlib.config.document import Document, read_yaml
+from otel_stdlib.config.doubles import find_doubles, find_idle_options
 from otel_stdlib.config.errors import ConfigFileError, Problem
-from otel_stdlib.config.translate import load_settings
-from otel_stdlib.facade.assembly import assemble, complaint_problem
+from otel_stdlib.config.translate import LoggerSettings, load_settings
+from otel_stdlib.config.trial import find_option, make_handler
+from otel_stdlib.facade.assembly import Assembly, assemble, complaint_problem
 from otel_stdlib.facts.secrets import mask
 from otel_stdlib.handlers.base import DestinationHandler
 
@@ -61,6 +66,7 @@ def _logger(path: str) -> tuple[list[Problem], list[str]]:
     assembly = assemble(settings)
     try:
         found = [complaint_problem(document, complaint) for complaint in assembly.complaints]
+        found += _around_backends(document, settings, assembly)
         where = (
             f"service {settings.service_name or '(OTEL_SERVICE_NAME)'}, root logger at {settings.log_level}"
         )
@@ -71,6 +77,19 @@ def _logger(path: str) -> tuple[list[Problem], list[str]]:
     finally:
         assembly.stop(0)
     return [*problems, *found], effects
+
+
+def _around_backends(document: Document, settings: LoggerSettings, assembly: Assembly) -> Iterator[Problem]:
+    specs = [spec for spec in settings.backends if spec.path not in {c.path for c in assembly.complaints}]
+    # What stands in for a backend that cannot be made comes behind them.
+    for spec, handler in zip(specs, assembly.backends.values(), strict=False):
+        for option, message in find_missing(handler):
+            name = "log_file" if option == "filename" else option
+            yield document.problem(find_option(document, (*spec.path, "config"), name), message)
+    trouble = "" if settings.spool.directory is None else spool_trouble(settings.spool.directory)
+    if trouble:
+        where = find_option(document, ("logger", "spool"), "directory")
+        yield document.problem(where, f"records would be kept in memory only: {trouble}")
 
 
 def _levels(levels: Any) -> Iterator[str]:
@@ -93,6 +112,8 @@ def _backend(name: str, kind: str, handler: logging.Handler) -> str:
 
 def _dict_config(path: str) -> tuple[list[Problem], list[str]]:
     document, problems = check_dict_config(path)
+    if not problems:
+        problems = in_order(list(_around(document)))
     value = document.value
     effects = []
     for name, entry in _mapping(value.get("handlers")):
@@ -105,6 +126,18 @@ def _dict_config(path: str) -> tuple[list[Problem], list[str]]:
             to = ", ".join(map(str, entry.get("handlers") or ())) or "no handler of its own"
             effects.append(f"logger {name} at {entry.get('level', 'its present level')}: {to}")
     return problems, effects
+
+
+def _around(document: Document) -> Iterator[Problem]:
+    """What is right as a configuration, and yet would not do what is meant."""
+    converted = Converted(document)
+    yield from find_doubles(document, converted)
+    yield from find_idle_options(document, converted)
+    for name in converted.section("handlers") or ():
+        path = ("handlers", str(name))
+        handler = make_handler(path, converted)
+        for option, message in () if handler is None else find_missing(handler):
+            yield document.problem(find_option(document, path, option), message)
 
 
 def _behind(entry: dict[str, Any]) -> str:

@@ -13,10 +13,12 @@ from typing import Any
 from otel_stdlib.config.check import check_schema, in_order
 from otel_stdlib.config.converted import Converted
 from otel_stdlib.config.document import Document, read_yaml, wrap_mapping
+from otel_stdlib.config.doubles import find_doubles
 from otel_stdlib.config.errors import ConfigFileError, Path, Problem
 from otel_stdlib.config.references import check_references
-from otel_stdlib.config.trial import error_text, find_option, takes, try_parts
+from otel_stdlib.config.trial import error_text, find_option, make_handler, try_parts
 from otel_stdlib.config.variables import Environment, expand
+from otel_stdlib.facts.diagnostics import say
 
 __all__ = ["check_dict_config", "load_dict_config"]
 
@@ -44,6 +46,8 @@ def load_dict_config(
     document, problems = check_dict_config(source, environ=environ)
     if problems:
         raise ConfigFileError(problems)
+    for double in find_doubles(document, Converted(document)):
+        say(f"double:{double}", str(double))
     try:
         logging.config.dictConfig(document.value)
     except (ValueError, TypeError, AttributeError, ImportError) as error:
@@ -91,7 +95,7 @@ def _from_schema(document: Document, converted: Converted, unset: set[Path]) -> 
         for path in values
         if not any(p.path[:2] == path and p.message.startswith(unknown) for p in found)
         and not any(known[:2] == path for known in unset)
-        and takes(path, converted)
+        and make_handler(path, converted) is not None
     }
     for problem in found:
         # dictConfig ignores other keys of a logger: only what looks like a slip is worth an error.

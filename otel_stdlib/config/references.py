@@ -159,7 +159,9 @@ def _near(name: str, known: Mapping[Any, Any]) -> str:
 def _unknown_arguments(factory: Any, entry: dict[str, Any]) -> Iterator[tuple[str, list[str]]]:
     """The options that a handler's constructor does not have, each with those that it has."""
     try:
-        parameters = inspect.signature(factory, follow_wrapped=False).parameters.values()
+        # A decorator of another package may take more than what it decorates.
+        is_ours = f"{getattr(factory, '__module__', '')}.".startswith("otel_stdlib.")
+        parameters = inspect.signature(factory, follow_wrapped=is_ours).parameters.values()
     except (TypeError, ValueError):
         return
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):

@@ -11,7 +11,7 @@ from otel_stdlib.config.document import Document
 from otel_stdlib.config.errors import ConfigFileError, Path, Problem
 from otel_stdlib.facts.errors import ConfigError, MissingExtraError
 
-__all__ = ["error_text", "find_option", "try_parts"]
+__all__ = ["error_text", "find_option", "make_handler", "our_class", "try_parts"]
 
 _OURS = "otel_stdlib."
 _SOMETHING = "something"
@@ -35,7 +35,7 @@ def try_parts(document: Document, problems: list[Problem]) -> list[Problem]:
         for name in converted.section(section) or ():
             path: Path = (section, str(name))
             entry = converted.entry((section, name))
-            kind = None if entry is None else _our_class(converted, path, entry)
+            kind = None if entry is None else our_class(converted, path, entry)
             if kind is None or entry is None:
                 continue
             here = [problem for problem in found if problem.path[:2] == path]
@@ -49,7 +49,8 @@ def try_parts(document: Document, problems: list[Problem]) -> list[Problem]:
     return found
 
 
-def _our_class(converted: Converted, path: Path, entry: dict[Any, Any]) -> Any:
+def our_class(converted: Converted, path: Path, entry: dict[Any, Any]) -> Any:
+    """The class of this package that an entry names; None for another one."""
     target = converted.get(path, entry, "()") or converted.get(path, entry, "class")
     if isinstance(target, str) and target.startswith(_OURS):
         try:
@@ -103,18 +104,18 @@ def _try_handler(
             return
 
 
-def takes(path: Path, converted: Converted) -> bool:
-    """Whether the handler of this package at ``path`` can be made with its options as they are."""
+def make_handler(path: Path, converted: Converted) -> logging.Handler | None:
+    """The handler of this package at ``path``, closed; None where it is another's or cannot be made as it is."""
     entry = converted.entry(path)
-    kind = None if entry is None else _our_class(converted, path, entry)
+    kind = None if entry is None else our_class(converted, path, entry)
     if kind is None or entry is None:
-        return False
+        return None
     try:
         handler: logging.Handler = kind(**_options(converted, path, entry))
     except Exception:
-        return False
+        return None
     handler.close()
-    return True
+    return handler
 
 
 def _from_error(document: Document, path: Path, error: BaseException) -> Iterator[Problem]:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import functools
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
+from typing import ParamSpec
 
 from otel_stdlib.facts.errors import ConfigError
 
-__all__ = ["check_choice", "check_flag", "check_names", "check_seconds", "check_whole", "nearest"]
+__all__ = [
+    "check_choice",
+    "check_flag",
+    "check_names",
+    "check_seconds",
+    "check_whole",
+    "nearest",
+    "only_known",
+]
+
+P = ParamSpec("P")
 
 #: The most that a number without a limit of its own may be: what a file's offset can hold.
 _MANY = 1 << 62
@@ -38,6 +50,26 @@ def check_names(given: Iterable[object], known: Iterable[str], message: str) -> 
     for name in given:
         if name not in names:
             raise ConfigError(message.format(repr(name)) + nearest(name, names), option=str(name))
+
+
+def only_known(message: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
+    """Decorate an ``__init__`` so that an unknown keyword is a ``ConfigError`` with the nearest known name.
+
+    ``message`` is how the error begins; ``{}`` in it stands for the keyword.
+    """
+
+    def decorate(init: Callable[P, None]) -> Callable[P, None]:
+        code = init.__code__
+        known = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
+
+        @functools.wraps(init)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> None:
+            check_names(kwargs, known, message)
+            init(*args, **kwargs)
+
+        return checked
+
+    return decorate
 
 
 def check_whole(name: str, value: object, low: int, high: int | None = None) -> None:

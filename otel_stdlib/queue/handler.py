@@ -10,7 +10,7 @@ from typing import Any
 
 from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.errors import ConfigError, StateError
-from otel_stdlib.facts.options import check_flag
+from otel_stdlib.facts.options import check_flag, only_known
 from otel_stdlib.facts.unexpanded import warn_unexpanded
 from otel_stdlib.handlers.base import DestinationHandler, EncodingHandler, is_attached
 from otel_stdlib.pipeline.outlet import Outlet
@@ -64,21 +64,22 @@ class OTelQueueHandler(EncodingHandler, logging.handlers.QueueHandler):
     raises and never waits (``durability: record`` and ``overflow: block`` may, by choice).
 
     Args:
-        queue: a queue of the standard library's kind makes this a plain ``QueueHandler``, as
-            long as no handlers are given; left out, the queue is the spool.
+        queue: a queue of the standard library's kind makes this a plain ``QueueHandler``; left out, the
+            queue is the spool. With ``handlers`` it is ignored with a warning.
         handlers: what is behind it: handlers, or names of handlers in the same ``dictConfig``.
         spool: ``SpoolOptions`` or a mapping of them.
         respect_handler_level: whether the level of a handler behind it counts.
         shutdown_timeout: seconds that the end of the process waits for delivery.
         fast_records: make ``fast_log_record`` the process's record factory with the first record, unless the
             application has set one of its own. It stays when the handler is closed.
-        listener: accepted because ``dictConfig`` knows the key; a listener is made when one is
-            asked for.
+        listener: accepted because ``dictConfig`` knows the key, and ignored with a warning: the handler makes
+            its own when ``listener`` is read.
 
     Raises:
         ConfigError: an option is wrong; the message quotes it.
     """
 
+    @only_known("unknown option {} of OTelQueueHandler")
     def __init__(
         self,
         queue: Any = None,
@@ -108,6 +109,10 @@ class OTelQueueHandler(EncodingHandler, logging.handlers.QueueHandler):
         )
         if queue is not None and not hasattr(queue, "put_nowait"):
             raise ConfigError(f"option 'queue' must be a queue, not {queue!r}", option="queue")
+        if listener is not None:
+            _no_effect("listener", "the handler makes its own")
+        if queue is not None and self._targets:
+            _no_effect("queue", "with 'handlers', records go into the spool")
         kind = type(self)
         #: Whether a subclass changed what the standard library lets it change.
         self._overridden = (
@@ -227,6 +232,13 @@ class OTelQueueHandler(EncodingHandler, logging.handlers.QueueHandler):
         if self.lost_options:
             report["lost_options"] = list(self.lost_options)
         return report
+
+
+def _no_effect(option: str, reason: str) -> None:
+    say(
+        f"no-effect:{option}",
+        f"option {option!r} of OTelQueueHandler has no effect and can be removed: {reason}",
+    )
 
 
 def _is_default(formatter: logging.Formatter) -> bool:
