@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Sequence
-from typing import Protocol, runtime_checkable
 
+from otel_stdlib.delivery.abilities import WithLostFrom, WithMeanwhile, WithPreview
 from otel_stdlib.delivery.ahead import ReadAhead
 from otel_stdlib.delivery.breaker import Breaker, BreakerState
-from otel_stdlib.delivery.contract import Batch, Destination, Origin, Verdict
+from otel_stdlib.delivery.contract import Batch, Destination, Verdict
 from otel_stdlib.delivery.deadletter import DeadLetterFile
 from otel_stdlib.delivery.lane import Lane, accepted
 from otel_stdlib.delivery.policy import DeliveryPolicy
@@ -19,28 +19,10 @@ from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.errors import PermanentError, RetryableError, ThrottledError
 from otel_stdlib.spool.frame import Frame
 
-__all__ = ["Attempts", "WithMeanwhile", "WithPreview"]
+__all__ = ["Attempts"]
 
 #: Records that a destination is shown of its next batch.
 _SHOWN = 1_000
-
-
-@runtime_checkable
-class WithMeanwhile(Protocol):
-    """A destination that says when its target works on a batch and it would only wait.
-
-    It calls ``meanwhile`` then, on the delivery thread, inside ``deliver``: the next records are read.
-    """
-
-    meanwhile: Callable[[], None]
-
-
-@runtime_checkable
-class WithPreview(WithMeanwhile, Protocol):
-    """One that can use the time while its target works for a part of the next batch's work."""
-
-    def preview(self, origin: Origin, frames: Sequence[Frame]) -> None:
-        """What the next batch will probably begin with. Called inside ``meanwhile``. Never raises."""
 
 
 class _At(enum.Enum):
@@ -89,6 +71,7 @@ class Attempts:
         if isinstance(destination, WithMeanwhile):
             destination.meanwhile = self._read_ahead
         self._preview = destination.preview if isinstance(destination, WithPreview) else None
+        self._lost_from = destination.lost_from if isinstance(destination, WithLostFrom) else None
         #: Whose batch is with the destination.
         self._delivering: Lane | None = None
         #: The last batch, freed while the target works on the next one: thousands of frames take milliseconds.
@@ -161,8 +144,7 @@ class Attempts:
             self._open = True
         if not lane.positioned:
             position = self.destination.position(lane.source.origin)
-            lost_from = getattr(self.destination, "lost_from", None)
-            lost = lost_from(lane.source.origin) if lost_from is not None else None
+            lost = self._lost_from(lane.source.origin) if self._lost_from is not None else None
             self._at = _At.SOURCE
             if lost is not None and lane.go_back(lost):
                 say(

@@ -18,6 +18,8 @@ from otel_stdlib.spool.frame import Frame
 from otel_stdlib.spool.reader import Chunk
 
 __all__ = [
+    "DUPLICATE",
+    "STORED",
     "Batch",
     "Destination",
     "Origin",
@@ -94,15 +96,17 @@ class Outcome(NamedTuple):
     reason: str = ""
 
 
+STORED = Outcome(Verdict.STORED)
+DUPLICATE = Outcome(Verdict.DUPLICATE)
+
+
 class Destination(Protocol):
     """Where batches go. All calls come from one delivery thread at a time.
 
     ``open`` is called before the first batch and again after any call raised
     ``RetryableError``; it is cheap when the connection still stands.
 
-    A destination may have ``lost_from(origin) -> int | None``, asked after each ``position``: the LSN
-    from which on it has nothing, whatever it acknowledged. Where that lies before the spool's cursor,
-    the spool is read again from there, as far as its segments still exist.
+    What else it may be able to do is in ``otel_stdlib.delivery.abilities``.
     """
 
     name: str

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from otel_stdlib.delivery.abilities import WithCounters
 from otel_stdlib.delivery.attempt import Attempts
 from otel_stdlib.delivery.contract import Destination, Origin, Source
 from otel_stdlib.delivery.deadletter import DeadLetterFile
@@ -51,6 +52,7 @@ class DestinationWorker:
         self.status = Status(counters or Counters())
         self._attempts = Attempts(destination, policy, dead_letters, self.status, accept, clock)
         self._destination = destination
+        self._counters = destination.counters if isinstance(destination, WithCounters) else None
         self._lock = Lock()
         self._lanes: list[Lane] = []
         self._forgotten: list[Origin] = []
@@ -173,9 +175,8 @@ class DestinationWorker:
         ages = [lane.age() for lane in lanes if lane.source.live]
         report["lag_seconds"] = max(ages, default=0.0)
         report["sources"] = len(lanes)
-        counts = getattr(self._destination, "counters", None)
-        if isinstance(counts, Counters):
-            report["counts"] = dict(counts.snapshot())
+        if self._counters is not None:
+            report["counts"] = dict(self._counters.snapshot())
         return report
 
     # -- the thread --------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from otel_stdlib.delivery.contract import Batch, Origin, Outcome, Verdict
+from otel_stdlib.delivery.contract import STORED, Batch, Origin, Outcome, Verdict
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.facts.errors import ConfigError, DeliveryError, PermanentError, RetryableError
 from otel_stdlib.facts.identity import Identity
@@ -21,7 +21,6 @@ from otel_stdlib.spool.options import SpoolOptions
 
 __all__ = ["BackendHandler"]
 
-_STORED = Outcome(Verdict.STORED)
 _PERMANENT = (PermanentError, ValueError, TypeError)
 #: A record at a time takes its time: small batches keep what a crash repeats small.
 _BATCH_RECORDS = 100
@@ -155,7 +154,7 @@ class BackendDestination:
                 continue
             try:
                 self._wait(self._backend.write_log(entry))
-                outcomes.append(_STORED)
+                outcomes.append(STORED)
             except Exception as error:
                 outcome = _outcome(error)
                 outcomes.append(outcome)
@@ -206,7 +205,7 @@ class BackendDestination:
 def _outcome(answer: object) -> Outcome:
     """What an answer for one record means."""
     if answer is None or answer is True:
-        return _STORED
+        return STORED
     if isinstance(answer, Outcome):
         return answer
     if isinstance(answer, _PERMANENT):

@@ -10,7 +10,7 @@ import logging
 import logging.handlers
 from collections.abc import Sequence
 
-from otel_stdlib.delivery.contract import Batch, Destination, Origin, Outcome, Verdict
+from otel_stdlib.delivery.contract import STORED, Batch, Destination, Origin, Outcome, Verdict
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.facts.identity import Identity
 from otel_stdlib.handlers.base import EncodingHandler
@@ -26,7 +26,6 @@ __all__ = ["StdlibDestination", "StdlibOutlet"]
 _STANDARD = ("logging", "logging.handlers")
 #: Handlers of the standard library that hand on the record with all its fields.
 _READS_ARGS = (logging.handlers.HTTPHandler, logging.handlers.MemoryHandler)
-_STORED = Outcome(Verdict.STORED)
 
 
 class StdlibOutlet:
@@ -109,7 +108,7 @@ class StdlibDestination:
                     self._handler.handle(record)
                 else:
                     self._emit(record)
-                outcomes.append(_STORED)
+                outcomes.append(STORED)
             except Exception as error:
                 outcomes.append(Outcome(Verdict.REJECTED, f"{type(error).__name__}: {error}"))
         return outcomes

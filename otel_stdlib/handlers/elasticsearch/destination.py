@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from otel_stdlib.delivery.contract import Batch, Origin, Outcome, Verdict
+from otel_stdlib.delivery.contract import STORED, Batch, Origin, Outcome, Verdict
 from otel_stdlib.facts.counters import Counters
-from otel_stdlib.facts.errors import DeliveryError, RetryableError, ThrottledError
+from otel_stdlib.facts.errors import RetryableError
 from otel_stdlib.facts.identity import Identity
-from otel_stdlib.handlers.crew import run_together
 from otel_stdlib.handlers.elasticsearch.document import BulkWriter
 from otel_stdlib.handlers.elasticsearch.installer import install_template
 from otel_stdlib.handlers.elasticsearch.lookup import stored_ids
@@ -18,13 +17,13 @@ from otel_stdlib.handlers.elasticsearch.outcome import refusal
 from otel_stdlib.handlers.elasticsearch.pace import Pace
 from otel_stdlib.handlers.elasticsearch.sender import BulkSender
 from otel_stdlib.handlers.elasticsearch.wire import UnknownOutcome, Wire
+from otel_stdlib.handlers.parallel import merge_answers, run_together
 from otel_stdlib.spool.frame import Frame
 
 __all__ = ["ElasticsearchDestination", "identity_of"]
 
 _NAMES = "elasticsearch.names"
 _UNKNOWN = "elasticsearch.unknown"
-_STORED = Outcome(Verdict.STORED)
 _DUPLICATE = Outcome(Verdict.DUPLICATE, "found in the data stream")
 
 _Part = tuple[Sequence[Frame], list[str], list[bytes]]
@@ -108,7 +107,7 @@ class ElasticsearchDestination:
             self._begun.add(batch.origin.spool_id)
         if not found:
             return outcomes
-        rest = iter(outcomes if outcomes is not None else [_STORED] * len(frames))
+        rest = iter(outcomes if outcomes is not None else [STORED] * len(frames))
         return [_DUPLICATE if batch.uid(frame) in found else next(rest) for frame in batch.frames]
 
     def forget(self, origin: Origin) -> None:
@@ -178,23 +177,9 @@ class ElasticsearchDestination:
         for part, result in zip(parts, results, strict=True):
             if isinstance(result, Exception):
                 self._remember(batch, part, unknown=isinstance(result, UnknownOutcome))
-                if not isinstance(result, DeliveryError):
-                    raise result
-        errors = [result for result in results if isinstance(result, DeliveryError)]
-        if errors and len(errors) == len(parts):
-            raise max(errors, key=_weight)
-        if not errors and all(result is None for result in results):
-            return None
-        outcomes: list[Outcome] = []
-        for part, result in zip(parts, results, strict=True):
-            if isinstance(result, DeliveryError):
-                # Sent again alone; a part refused whole is then a batch refused whole, and is halved.
-                outcomes += [Outcome(Verdict.RETRY, str(result))] * len(part[0])
-            elif isinstance(result, list):
-                outcomes += result
-            else:
-                outcomes += [_STORED] * len(part[0])
-        return outcomes
+        return merge_answers(
+            results, [len(part[0]) for part in parts], lambda error: Outcome(Verdict.RETRY, str(error))
+        )
 
     def _remember(self, batch: Batch, part: _Part, *, unknown: bool) -> None:
         names = batch.memo.setdefault(_NAMES, {})
@@ -204,13 +189,6 @@ class ElasticsearchDestination:
             lsns = batch.memo.setdefault(_UNKNOWN, set())
             if isinstance(lsns, set):
                 lsns.update(frame.lsn for frame in part[0])
-
-
-def _weight(error: DeliveryError) -> float:
-    """The longest pause that a server asked for counts most, then what can be tried again."""
-    if isinstance(error, ThrottledError):
-        return 1.0 + error.retry_after
-    return 1.0 if isinstance(error, RetryableError) else 0.0
 
 
 def _without(

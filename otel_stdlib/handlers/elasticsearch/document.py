@@ -17,6 +17,7 @@ from datetime import datetime, timezone
 import orjson
 
 from otel_stdlib.delivery.contract import Origin, make_uid
+from otel_stdlib.facts.memo import keep
 from otel_stdlib.handlers.elasticsearch.naming import DataStream, IndexPattern
 from otel_stdlib.record.ecs import ecs_document
 from otel_stdlib.record.line import close_line, load_line
@@ -64,10 +65,7 @@ class BulkWriter:
         return found
 
     def _action(self, name: str) -> bytes:
-        if len(self._actions) > 1_000:
-            self._actions.clear()
-        self._actions[name] = action = b'{"create":{"_index":%b,"_id":"' % orjson.dumps(name)
-        return action
+        return keep(self._actions, name, b'{"create":{"_index":%b,"_id":"' % orjson.dumps(name), 1_000)
 
     def _line(self, frame: Frame, uid: str, resource: bytes) -> bytes:
         payload = frame.payload

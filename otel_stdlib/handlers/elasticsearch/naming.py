@@ -6,7 +6,6 @@ first, where ``create`` with its ``_id`` is refused if it is there.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -15,8 +14,9 @@ from datetime import datetime, timezone
 import orjson
 
 from otel_stdlib.facts.errors import ConfigError
+from otel_stdlib.facts.memo import keep
 from otel_stdlib.facts.options import nearest
-from otel_stdlib.handlers.placeholders import MISSING, find_value
+from otel_stdlib.handlers.placeholders import find_value, legal_part, shorten
 from otel_stdlib.spool.frame import Frame
 
 __all__ = ["DataStream", "IndexPattern", "safe_part"]
@@ -29,22 +29,11 @@ _ILLEGAL = re.compile(r"[\\/*?\"<>| ,#:{}\x00-\x20A-Z]")
 _UNSAFE = re.compile(r"[^a-z0-9._-]")
 _HOUR_NS = 3_600_000_000_000
 _MAX_NAME = 255
-_MAX_PART = 80
-_MAX_NAMES = 10_000
 
 
 def safe_part(value: object) -> str:
-    """A value as a legal part of an index name.
-
-    Two values give the same part only when they differ in nothing but case: where characters
-    had to be replaced or cut off, a hash of the value follows, so that tenants never share an index.
-    """
-    text = str(value).lower()
-    clean = _UNSAFE.sub("_", text)[:_MAX_PART].lstrip("-_.+")
-    if clean == text:
-        return clean or MISSING
-    digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:8]
-    return f"{clean}-{digest}" if clean else digest
+    """A value as a legal part of an index name; two values give the same one only if their case alone differs."""
+    return legal_part(str(value).lower(), _UNSAFE, "-_.+")
 
 
 class IndexPattern:
@@ -101,12 +90,8 @@ class IndexPattern:
             lambda token: safe_part(next(parts)) if token[2] else when.strftime(token[0]), self.pattern
         )
         if len(name) > _MAX_NAME:
-            digest = hashlib.sha256(name.encode()).hexdigest()[:8]
-            name = f"{name[: _MAX_NAME - 9]}-{digest}"
-        if len(self._names) >= _MAX_NAMES:
-            self._names.clear()
-        self._names[key] = name
-        return name
+            name = shorten(name, _MAX_NAME)
+        return keep(self._names, key, name)
 
     def _values(self, payload: bytes, resource: bytes) -> tuple[str, ...]:
         record = orjson.loads(payload.rstrip(b",") + b"}}")

@@ -12,14 +12,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from otel_stdlib.delivery.contract import Outcome, Verdict
+from otel_stdlib.delivery.contract import DUPLICATE, STORED, Outcome, Verdict
 from otel_stdlib.facts.errors import DeliveryError, PermanentError, RetryableError, ThrottledError
 from otel_stdlib.facts.secrets import mask_secrets
 
 __all__ = ["Answered", "explain", "read_items", "refusal", "retry_after"]
 
-_STORED = Outcome(Verdict.STORED)
-_DUPLICATE = Outcome(Verdict.DUPLICATE)
 _RETRY_AFTER_MOST = 3_600.0
 _REASON_LENGTH = 1_000
 
@@ -57,15 +55,15 @@ def read_items(body: object, count: int) -> Answered:
         status = result["status"]
         if status < 300:
             failed_over += result.get("failure_store") == "used"
-            outcomes.append(_STORED)
+            outcomes.append(STORED)
         elif status == 409:
-            outcomes.append(_DUPLICATE)
+            outcomes.append(DUPLICATE)
         else:
             outcomes.append(_unstored(status, explain(result.get("error"))))
             pressed = pressed or status in (429, 503)
             if status in (401, 403, 404):
                 alarm = outcomes[-1].reason
-    everything = all(outcome is _STORED for outcome in outcomes)
+    everything = all(outcome is STORED for outcome in outcomes)
     return Answered(None if everything else outcomes, failed_over, alarm, pressed)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from otel_stdlib.delivery.contract import Outcome, Verdict
+from otel_stdlib.delivery.contract import STORED, Outcome, Verdict
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.handlers.elasticsearch.outcome import read_items, refusal
@@ -15,7 +15,6 @@ __all__ = ["BulkSender"]
 
 # Statuses and errors only: a tenth of the answer's bytes.
 _BULK = "/_bulk?filter_path=errors,items.*.status,items.*.error,items.*.failure_store"
-_STORED = Outcome(Verdict.STORED)
 
 
 class BulkSender:
@@ -98,4 +97,4 @@ class BulkSender:
         outcomes = [(self.send(half), len(half)) for half in halves]
         if all(found is None for found, _ in outcomes):
             return None
-        return [outcome for found, count in outcomes for outcome in found or [_STORED] * count]
+        return [outcome for found, count in outcomes for outcome in found or [STORED] * count]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from otel_stdlib.delivery.contract import Batch, Origin, Outcome, Verdict
+from otel_stdlib.delivery.contract import DUPLICATE, STORED, Batch, Origin, Outcome, Verdict
 from otel_stdlib.facts.clock import wall
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.errors import RetryableError
@@ -24,8 +24,6 @@ Render = Callable[[bytes, bytes, bytes], bytes]
 _PIECE = 512
 #: Bytes that no piece has, but where a record is huge.
 _LARGE = 2 << 20
-_STORED = Outcome(Verdict.STORED)
-_DUPLICATE = Outcome(Verdict.DUPLICATE)
 
 
 class JSONLDestination:
@@ -108,7 +106,7 @@ class JSONLDestination:
         return [
             Outcome(Verdict.REJECTED, rejected[frame.lsn])
             if frame.lsn in rejected
-            else (_DUPLICATE if frame.lsn < stored else _STORED)
+            else (DUPLICATE if frame.lsn < stored else STORED)
             for frame in frames
         ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from otel_stdlib.delivery.abilities import do_nothing
 from otel_stdlib.delivery.contract import Batch, Origin, Outcome
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.identity import Identity
@@ -37,7 +38,7 @@ class KafkaDestination:
         self.counters = counters or Counters()
         self.options = options
         #: Called inside ``deliver`` when the brokers work on a batch: see ``WithMeanwhile``.
-        self.meanwhile: Callable[[], None] = _nothing
+        self.meanwhile: Callable[[], None] = do_nothing
         self._sender: PlainSender | TransactionalSender = (
             TransactionalSender(options, self.identity, self.counters, self._wait)
             if options.transactional
@@ -74,7 +75,3 @@ class KafkaDestination:
     def close(self) -> None:
         """End the producer."""
         self._sender.close()
-
-
-def _nothing() -> None:
-    return None

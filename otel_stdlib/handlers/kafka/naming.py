@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 import orjson
 
 from otel_stdlib.facts.errors import ConfigError
-from otel_stdlib.handlers.placeholders import MISSING, find_value
+from otel_stdlib.facts.memo import keep
+from otel_stdlib.handlers.placeholders import find_value, legal_part, shorten
 from otel_stdlib.spool.frame import Frame
 
 __all__ = ["TopicPattern", "safe_part"]
@@ -20,21 +20,11 @@ _TOKEN = re.compile(r"\{([^{}]+)\}")
 _LEGAL = re.compile(r"[a-zA-Z0-9._-]*")
 _UNSAFE = re.compile(r"[^a-zA-Z0-9._-]")
 _MAX_NAME = 249
-_MAX_PART = 80
-_MAX_NAMES = 10_000
 
 
 def safe_part(value: object) -> str:
-    """A value as a legal part of a topic's name.
-
-    Two values never give the same part: where characters had to be replaced or cut off, a hash
-    of the value follows, so that tenants never share a topic by accident.
-    """
-    text = str(value)
-    clean = _UNSAFE.sub("_", text)[:_MAX_PART]
-    if clean == text:
-        return clean or MISSING
-    return f"{clean}-{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:8]}"
+    """A value as a legal part of a topic's name; two values never give the same part."""
+    return legal_part(str(value), _UNSAFE)
 
 
 class TopicPattern:
@@ -80,8 +70,5 @@ class TopicPattern:
         parts = iter(values)
         name = _TOKEN.sub(lambda _: safe_part(next(parts)), self.pattern)
         if len(name) > _MAX_NAME or name in (".", ".."):
-            name = f"{name[: _MAX_NAME - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-        if len(self._names) >= _MAX_NAMES:
-            self._names.clear()
-        self._names[values] = name
-        return name
+            name = shorten(name, _MAX_NAME)
+        return keep(self._names, values, name)

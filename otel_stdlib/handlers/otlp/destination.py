@@ -7,24 +7,24 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from otel_stdlib.delivery.contract import Batch, Origin, Outcome, Verdict
+from otel_stdlib.delivery.abilities import do_nothing
+from otel_stdlib.delivery.contract import STORED, Batch, Origin, Outcome, Verdict
 from otel_stdlib.delivery.retry import asked_pause
 from otel_stdlib.facts.clock import Clock, monotonic
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.errors import DeliveryError, PermanentError, RetryableError, ThrottledError
 from otel_stdlib.facts.identity import Identity
-from otel_stdlib.handlers.crew import run_together
 from otel_stdlib.handlers.otlp.body import JSON, PROTOBUF, Encoder
 from otel_stdlib.handlers.otlp.exchange import Exchange, HTTPExchange, RefusedError, TooLargeError
 from otel_stdlib.handlers.otlp.options import GRPC, OTLPOptions
 from otel_stdlib.handlers.otlp.outcome import Partial
 from otel_stdlib.handlers.otlp.wire import UnknownOutcome
+from otel_stdlib.handlers.parallel import merge_answers, run_together
 from otel_stdlib.spool.frame import Frame
 
 __all__ = ["OTLPDestination", "identity_of"]
 
-_STORED = Outcome(Verdict.STORED)
 #: The header by which servers of several tenants tell them apart: a name, not a secret.
 _TENANT = "x-scope-orgid"
 
@@ -73,7 +73,7 @@ class OTLPDestination:
         self._options = options
         self._clock = clock
         #: Called inside ``deliver`` when the server works on the last of a batch: see ``WithMeanwhile``.
-        self.meanwhile: Callable[[], None] = _nothing
+        self.meanwhile: Callable[[], None] = do_nothing
         self._exchange: Exchange | None = None
         self._encoder: Encoder | None = None
         #: The largest request that is known to be let through.
@@ -108,7 +108,8 @@ class OTLPDestination:
             return self._deliver_part(batch.origin, parts[0])
         stop: list[RetryableError] = []
         jobs = [partial(self._deliver_next, batch.origin, part, stop) for part in parts]
-        return self._collect(parts, run_together(jobs, self._options.max_workers, self.name, self.meanwhile))
+        answers = run_together(jobs, self._options.max_workers, self.name, self.meanwhile)
+        return merge_answers(answers, [len(part) for part in parts], self._later)
 
     def forget(self, origin: Origin) -> None:
         """Nothing is kept for an origin."""
@@ -152,33 +153,6 @@ class OTLPDestination:
             stop.append(error)
             raise
 
-    def _collect(
-        self, parts: Sequence[Sequence[Frame]], results: Sequence[list[Outcome] | Exception | None]
-    ) -> list[Outcome] | None:
-        """One answer from those of the parts.
-
-        Raises:
-            DeliveryError: all of it failed.
-        """
-        for result in results:
-            if isinstance(result, Exception) and not isinstance(result, DeliveryError):
-                raise result
-        errors = [result for result in results if isinstance(result, DeliveryError)]
-        if errors and len(errors) == len(parts):
-            raise max(errors, key=_weight)
-        if all(result is None for result in results):
-            return None
-        outcomes: list[Outcome] = []
-        for part, result in zip(parts, results, strict=True):
-            if isinstance(result, DeliveryError):
-                # Sent again alone; a part refused whole is then a batch refused whole, and is halved.
-                outcomes += [self._later(result)] * len(part)
-            elif isinstance(result, list):
-                outcomes += result
-            else:
-                outcomes += [_STORED] * len(part)
-        return outcomes
-
     def _deliver_part(self, origin: Origin, frames: Sequence[Frame]) -> list[Outcome] | None:
         """Send records in one request, or in as many as their size needs.
 
@@ -207,7 +181,7 @@ class OTLPDestination:
                     continue  # sent again alone it is a batch refused whole, and is halved
                 found.update((frame.lsn, again) for frame in left)
                 break
-        if all(outcome is _STORED for outcome in found.values()):
+        if all(outcome is STORED for outcome in found.values()):
             return None
         return [found[frame.lsn] for frame in frames]
 
@@ -255,7 +229,7 @@ class OTLPDestination:
         elif answer.message:
             self.counters.add("warnings")
             self._say("warning", f"the server took the records and warns: {answer.message}")
-        return _STORED
+        return STORED
 
     def _rejected(self, answer: Partial, count: int) -> Outcome:
         reason = answer.message or "no reason given"
@@ -265,21 +239,10 @@ class OTLPDestination:
         self.counters.add("rejected_in_part", answer.rejected)
         text = f"the server took a request of {count} records and rejected {answer.rejected} of them for good: {reason}"
         self._say("partial", text)
-        return _STORED
+        return STORED
 
     def _say(self, what: str, text: str) -> None:
         say(f"otlp-{what}:{self.name}", f"{self.name}: {text}")
-
-
-def _nothing() -> None:
-    """When nobody reads ahead."""
-
-
-def _weight(error: DeliveryError) -> float:
-    """The longest pause that a server asked for counts most, then what can be tried again."""
-    if isinstance(error, ThrottledError):
-        return 1.0 + error.retry_after
-    return 1.0 if isinstance(error, RetryableError) else 0.0
 
 
 def _cut(frames: Sequence[Frame], size: int, most: int) -> list[Sequence[Frame]]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
 
+from otel_stdlib.facts.memo import keep
 from otel_stdlib.handlers.otlp.forms import Form
 from otel_stdlib.record.line import may_hold_bytes
 
-__all__ = ["NotOrdinary", "Pair", "PairWriter", "keep"]
+__all__ = ["NotOrdinary", "Pair", "PairWriter"]
 
-#: What is remembered of each kind at most.
-_MOST = 4_096
 #: Longer texts and numbers are hardly ever the same.
 _LONG, _LONG_NUMBER = 64, 4
 _LEAST_INT, _MOST_INT = -(1 << 63), 1 << 63
@@ -24,20 +23,10 @@ _DIGITS = 19
 _loads = orjson.loads
 #: An attribute: its key as the line has it, and what is sent.
 Pair = tuple[bytes, bytes]
-K = TypeVar("K")
-V = TypeVar("V")
 
 
 class NotOrdinary(ValueError):
     """A line that must be parsed."""
-
-
-def keep(known: dict[K, V], key: K, made: V) -> V:
-    """Remember what was made, and forget everything before it where that is too much."""
-    if len(known) >= _MOST:
-        known.clear()
-    known[key] = made
-    return made
 
 
 class PairWriter:

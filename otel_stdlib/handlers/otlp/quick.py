@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from otel_stdlib.facts.memo import keep
 from otel_stdlib.handlers.otlp.cut import BODY, LEVEL_AT, START, cut, is_place
 from otel_stdlib.handlers.otlp.forms import Form
-from otel_stdlib.handlers.otlp.pairs import NotOrdinary, PairWriter, keep
+from otel_stdlib.handlers.otlp.pairs import NotOrdinary, PairWriter
 from otel_stdlib.spool.frame import Frame
 
 __all__ = ["QuickWriter", "Written"]

@@ -17,7 +17,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from otel_stdlib.delivery.contract import Batch, Origin, Outcome, Verdict
+from otel_stdlib.delivery.abilities import do_nothing
+from otel_stdlib.delivery.contract import DUPLICATE, STORED, Batch, Origin, Outcome
 from otel_stdlib.facts.clock import Clock, monotonic, wall_ns
 from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.errors import DeliveryError, PermanentError, RetryableError
@@ -51,8 +52,6 @@ _SMALLER = 4
 _GONE = "42P01"
 #: SQLSTATE of a server that only reads.
 _READ_ONLY = "25006"
-_DUPLICATE = Outcome(Verdict.DUPLICATE)
-_STORED = Outcome(Verdict.STORED)
 _PROBE = "SELECT current_setting('transaction_read_only')"
 
 
@@ -77,7 +76,7 @@ class PostgresDestination:
         self.name = name
         self.identity = identity_of(options)
         #: Called inside ``deliver`` when the server has a batch's rows and works on them.
-        self.meanwhile: Callable[[], None] = _nothing
+        self.meanwhile: Callable[[], None] = do_nothing
         self._options = options
         self._clock = clock
         self._now_ns = now_ns
@@ -160,7 +159,7 @@ class PostgresDestination:
             return self._store(batch, batch.memo, careful=careful)
         outcomes: list[Outcome] = []
         for piece in pieces(batch, size):
-            outcomes += self._store(piece, batch.memo, careful=careful) or [_STORED] * len(piece.frames)
+            outcomes += self._store(piece, batch.memo, careful=careful) or [STORED] * len(piece.frames)
         return outcomes
 
     def _store(self, batch: Batch, memo: dict[str, object], *, careful: bool) -> Sequence[Outcome] | None:
@@ -177,7 +176,7 @@ class PostgresDestination:
             stored = self._begin(session, batch)
             if stored >= batch.end:
                 session.rollback()
-                return [_DUPLICATE] * len(batch.frames)
+                return [DUPLICATE] * len(batch.frames)
             fresh = [frame for frame in batch.frames if frame.lsn >= stored]
             if fresh:
                 stream = origins.stream(origin, fresh, careful=careful, at_end=self.meanwhile)
@@ -191,7 +190,7 @@ class PostgresDestination:
             raise self._refused(error, stream, batch) from None
         if len(fresh) == len(batch.frames):
             return None
-        return [_STORED if frame.lsn >= stored else _DUPLICATE for frame in batch.frames]
+        return [STORED if frame.lsn >= stored else DUPLICATE for frame in batch.frames]
 
     def _store_at_once(self, session: Session, layout: Layout, batch: Batch, stream: RowStream) -> bool:
         """Store a whole batch by one message; false when its spool's offset is not what it should be."""
@@ -294,7 +293,3 @@ class PostgresDestination:
         """Release the connection. Never raises, never waits."""
         self._origins.clear()
         self._drop()
-
-
-def _nothing() -> None:
-    return None

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
-from otel_stdlib.delivery.attempt import WithMeanwhile
+from otel_stdlib.delivery.abilities import WithMeanwhile
 from otel_stdlib.delivery.contract import Verdict
 from otel_stdlib.delivery.deadletter import DeadLetterFile
 from otel_stdlib.facts.errors import PermanentError, RetryableError, ThrottledError

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from otel_stdlib.facts.threads import Thread
-from otel_stdlib.handlers.crew import run_together
+from otel_stdlib.handlers.parallel import run_together
 
 
 def test_results_and_errors_in_order() -> None:

@@ -1,4 +1,4 @@
-"""Doing a few requests at once."""
+"""A few requests at once, and one answer from theirs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from otel_stdlib.delivery.contract import STORED, Outcome
+from otel_stdlib.facts.errors import DeliveryError, RetryableError, ThrottledError
 from otel_stdlib.facts.threads import Thread
 
-__all__ = ["run_together"]
+__all__ = ["merge_answers", "run_together"]
 
 T = TypeVar("T")
 
@@ -52,3 +54,43 @@ def run_together(
     for thread in threads:
         thread.join()
     return results
+
+
+def merge_answers(
+    answers: Sequence[list[Outcome] | Exception | None],
+    sizes: Sequence[int],
+    later: Callable[[DeliveryError], Outcome],
+) -> list[Outcome] | None:
+    """One answer for a batch from those for its parts, which have ``sizes`` records.
+
+    ``later`` is the outcome of the records of a part that failed while others are settled: sent again
+    alone, a part refused as a unit is then a batch refused as a unit, and is halved.
+
+    Raises:
+        DeliveryError: every part failed.
+        Exception: a part failed in another way.
+    """
+    for answer in answers:
+        if isinstance(answer, Exception) and not isinstance(answer, DeliveryError):
+            raise answer
+    errors = [answer for answer in answers if isinstance(answer, DeliveryError)]
+    if errors and len(errors) == len(answers):
+        raise max(errors, key=_weight)
+    if all(answer is None for answer in answers):
+        return None
+    outcomes: list[Outcome] = []
+    for answer, size in zip(answers, sizes, strict=True):
+        if isinstance(answer, DeliveryError):
+            outcomes += [later(answer)] * size
+        elif isinstance(answer, list):
+            outcomes += answer
+        else:
+            outcomes += [STORED] * size
+    return outcomes
+
+
+def _weight(error: DeliveryError) -> float:
+    """The longest pause that a server asked for counts most, then what can be tried again."""
+    if isinstance(error, ThrottledError):
+        return 1.0 + error.retry_after
+    return 1.0 if isinstance(error, RetryableError) else 0.0
