@@ -30,6 +30,21 @@ _WORDS = {"type": "array", "items": _TEXT}
 _SECONDS = {"type": "number", "minimum": 0}
 _LEVEL = {"type": ["string", "integer"]}
 _LEVEL_OR_NULL = {"type": ["string", "integer", "null"]}
+_RESOURCE = {
+    "type": ["object", "null"],
+    "properties": {
+        "include": {"type": ["array", "null"], "items": _TEXT},
+        "exclude": {"type": ["array", "null"], "items": _TEXT},
+        "attributes": {"type": ["object", "null"]},
+    },
+    "additionalProperties": False,
+}
+#: What a handler with a spool says of the resource.
+_DESCRIBED = {
+    "service_name": {"type": ["string", "null"]},
+    "service_version": {"type": ["string", "null"]},
+    "resource": _RESOURCE,
+}
 _KINDS = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "null"}
 _SHAPES = {"dict": "object", "Mapping": "object", "list": "array", "tuple": "array", "Sequence": "array"}
 #: What ``dictConfig`` itself reads in a handler's section.
@@ -132,6 +147,7 @@ def _backend(name: str) -> dict[str, Any] | None:
     properties["level"] = _LEVEL
     properties["spool"] = {"$ref": "#/$defs/spool"}
     properties["shutdown_timeout"] = _SECONDS
+    properties.update(_DESCRIBED)
     return {**_object(dict(sorted(properties.items()))), "type": ["object", "null"]}
 
 
@@ -179,6 +195,7 @@ def _handler(options: Mapping[str, Any]) -> dict[str, Any]:
         "spool": {"$ref": "#/$defs/spool"},
         "respect_handler_level": {"type": "boolean"},
         "shutdown_timeout": _SECONDS,
+        **_DESCRIBED,
         "fast_records": {"type": "boolean"},
     }
     cases = [_case("otel_stdlib.OTelQueueHandler", {**_HANDLER_KEYS, **queue})]

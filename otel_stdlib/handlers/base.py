@@ -15,6 +15,7 @@ from otel_stdlib.facts.options import check_seconds
 from otel_stdlib.pipeline.outlet import Accept, Outlet
 from otel_stdlib.pipeline.pipeline import Pipeline
 from otel_stdlib.record.formatter import OTelFormatter
+from otel_stdlib.record.resource_options import ResourceOptions
 from otel_stdlib.spool.frame import Frame
 from otel_stdlib.spool.options import SpoolOptions
 
@@ -34,6 +35,9 @@ class EncodingHandler(logging.Handler):
     #: Whether a log call raises when its record cannot be stored (``durability: record``).
     _raises: bool
     _default_formatter: OTelFormatter | None = None
+    #: What this handler's options say of the resource; they win over the formatter's.
+    _described = ResourceOptions()
+    _describing: tuple[OTelFormatter, OTelFormatter] | None = None
 
     def _build(
         self,
@@ -43,6 +47,7 @@ class EncodingHandler(logging.Handler):
         *,
         respect_level: bool,
         shutdown_timeout: object,
+        described: ResourceOptions,
         filters: bool = False,
     ) -> None:
         """Make the pipeline. Called before ``super().__init__``: see ``createLock``.
@@ -52,6 +57,7 @@ class EncodingHandler(logging.Handler):
         """
         options = SpoolOptions.of(spool)
         self._raises = options.durability == "record"
+        self._described = described
         self.pipeline = Pipeline(
             kind,
             self.record_formatter,
@@ -120,11 +126,16 @@ class EncodingHandler(logging.Handler):
 
     def record_formatter(self) -> OTelFormatter:
         """The formatter that shapes lines here: its own, the queue handler's, or the default one."""
-        if isinstance(self.formatter, OTelFormatter):
-            return self.formatter
-        if self._default_formatter is None:
-            self._default_formatter = OTelFormatter()
-        return self._default_formatter
+        formatter = self.formatter
+        if not isinstance(formatter, OTelFormatter):
+            if self._default_formatter is None:
+                self._default_formatter = OTelFormatter()
+            formatter = self._default_formatter
+        if not self._described:
+            return formatter
+        if self._describing is None or self._describing[0] is not formatter:
+            self._describing = (formatter, formatter.describing(self._described))
+        return self._describing[1]
 
 
 class DestinationHandler(EncodingHandler):
@@ -139,6 +150,9 @@ class DestinationHandler(EncodingHandler):
         spool: options of the handler's own spool (``SpoolOptions`` or a mapping); not used
             behind a queue handler.
         shutdown_timeout: seconds that the end of the process waits for delivery.
+        service_name: as for ``OTelQueueHandler``; not used behind one.
+        service_version: as for ``OTelQueueHandler``; not used behind one.
+        resource: as for ``OTelQueueHandler``; not used behind one.
 
     Raises:
         ConfigError: an option is wrong; the message quotes it.
@@ -155,9 +169,19 @@ class DestinationHandler(EncodingHandler):
         *,
         spool: SpoolOptions | Mapping[str, Any] | None = None,
         shutdown_timeout: float = 5.0,
+        service_name: str | None = None,
+        service_version: str | None = None,
+        resource: Mapping[str, Any] | None = None,
     ) -> None:
         self.createLock()
-        self._build(self.kind, lambda: (self,), spool, respect_level=False, shutdown_timeout=shutdown_timeout)
+        self._build(
+            self.kind,
+            lambda: (self,),
+            spool,
+            respect_level=False,
+            shutdown_timeout=shutdown_timeout,
+            described=ResourceOptions.of(service_name, service_version, resource),
+        )
         #: What the spool in front of it promises: its own, or the queue handler's.
         self.durability = self.pipeline.options.durability
         super().__init__(level)
@@ -212,6 +236,11 @@ class DestinationHandler(EncodingHandler):
             return frame.level >= self.level
 
         return accept
+
+    @property
+    def describes_resource(self) -> bool:
+        """Whether it was given ``service_name``, ``service_version`` or ``resource``."""
+        return bool(self._described)
 
     def use_default_formatter(self, formatter: OTelFormatter) -> None:
         """Take the queue handler's formatter when this handler has none of its own."""

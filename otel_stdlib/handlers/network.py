@@ -31,6 +31,9 @@ class NetworkHandler(DestinationHandler, Generic[OptionsT]):
         level: as for every handler.
         spool: see ``DestinationHandler``.
         shutdown_timeout: see ``DestinationHandler``.
+        service_name: see ``DestinationHandler``.
+        service_version: see ``DestinationHandler``.
+        resource: see ``DestinationHandler``.
         fallback: ``{filename: …, after: seconds}``: while the server has been down for so long, what
             waits for it is also written to that JSONL file.
         **options: of the back end: see ``read_options``.
@@ -46,13 +49,23 @@ class NetworkHandler(DestinationHandler, Generic[OptionsT]):
         *,
         spool: SpoolOptions | Mapping[str, Any] | None = None,
         shutdown_timeout: float = 5.0,
+        service_name: str | None = None,
+        service_version: str | None = None,
+        resource: Mapping[str, Any] | None = None,
         fallback: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> None:
         warn_unexpanded(type(self).__name__, {**options, "spool": spool, "fallback": fallback})
         self.options = self.read_options(options)
         self._fallback = FallbackOptions.of(fallback)
-        super().__init__(level, spool=spool, shutdown_timeout=shutdown_timeout)
+        super().__init__(
+            level,
+            spool=spool,
+            shutdown_timeout=shutdown_timeout,
+            service_name=service_name,
+            service_version=service_version,
+            resource=resource,
+        )
 
     def read_options(self, options: Mapping[str, Any]) -> OptionsT:
         """The back end's own options, checked, once its driver is known to be installed.

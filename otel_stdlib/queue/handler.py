@@ -18,6 +18,7 @@ from otel_stdlib.queue.listener import OTelQueueListener
 from otel_stdlib.queue.resolve import HandlerList
 from otel_stdlib.record import factory
 from otel_stdlib.record.formatter import OTelFormatter
+from otel_stdlib.record.resource_options import ResourceOptions
 from otel_stdlib.spool.options import SpoolOptions
 
 __all__ = ["OTelQueueHandler", "SpoolQueue"]
@@ -70,6 +71,11 @@ class OTelQueueHandler(EncodingHandler, logging.handlers.QueueHandler):
         spool: ``SpoolOptions`` or a mapping of them.
         respect_handler_level: whether the level of a handler behind it counts.
         shutdown_timeout: seconds that the end of the process waits for delivery.
+        service_name: ``service.name`` of the resource. It wins over the formatter's and over
+            ``OTEL_SERVICE_NAME``; the default spool folder is named by it.
+        service_version: ``service.version`` of the resource; it wins in the same way.
+        resource: a mapping of ``include`` and ``exclude`` (lists of names or patterns, such as ``process.*``,
+            of the detected attributes to keep or leave out) and ``attributes`` (more of them).
         fast_records: make ``fast_log_record`` the process's record factory with the first record, unless the
             application has set one of its own. It stays when the handler is closed.
         listener: accepted because ``dictConfig`` knows the key, and ignored with a warning: the handler makes
@@ -88,6 +94,9 @@ class OTelQueueHandler(EncodingHandler, logging.handlers.QueueHandler):
         spool: SpoolOptions | Mapping[str, Any] | None = None,
         respect_handler_level: bool = True,
         shutdown_timeout: float = 5.0,
+        service_name: str | None = None,
+        service_version: str | None = None,
+        resource: Mapping[str, Any] | None = None,
         fast_records: bool = False,
         listener: object = None,
     ) -> None:
@@ -106,6 +115,7 @@ class OTelQueueHandler(EncodingHandler, logging.handlers.QueueHandler):
             respect_level=respect_handler_level,
             filters=True,
             shutdown_timeout=shutdown_timeout,
+            described=ResourceOptions.of(service_name, service_version, resource),
         )
         if queue is not None and not hasattr(queue, "put_nowait"):
             raise ConfigError(f"option 'queue' must be a queue, not {queue!r}", option="queue")
@@ -179,6 +189,12 @@ class OTelQueueHandler(EncodingHandler, logging.handlers.QueueHandler):
         for outlet in outlets:
             if isinstance(outlet, DestinationHandler):
                 outlet.use_default_formatter(formatter)
+                if outlet.describes_resource:
+                    say(
+                        f"resource-behind:{outlet.outlet_name}",
+                        f"handler {outlet.outlet_name!r} is behind OTelQueueHandler, so its service_name, "
+                        "service_version and resource are not used: set them on OTelQueueHandler",
+                    )
                 outlet.durability = self.pipeline.options.durability
         return outlets
 

@@ -48,7 +48,7 @@ def site_attributes(record: logging.LogRecord) -> dict[str, Any]:
         attributes["thread.id"] = record.thread
     if record.threadName is not None:
         attributes["thread.name"] = record.threadName
-    if record.process is not None and record.process != os.getpid():
+    if record.process and record.process != os.getpid():
         # Handed over by another process: the resource does not speak for it.
         attributes["process.pid"] = record.process
     if record.processName is not None and record.processName != "MainProcess":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import logging
 import os
@@ -20,8 +21,9 @@ from otel_stdlib.record.encoder import LineEncoder
 from otel_stdlib.record.limits import Limits
 from otel_stdlib.record.line import close_line, load_line, load_record
 from otel_stdlib.record.otlp import unix_nanos
-from otel_stdlib.record.rebuild import rebuild_record
-from otel_stdlib.record.resource import Resource, detect_resource
+from otel_stdlib.record.rebuild import RebuiltRecord, rebuild_record
+from otel_stdlib.record.resource import Resource
+from otel_stdlib.record.resource_options import ResourceOptions
 from otel_stdlib.record.shapes import SHAPES
 
 __all__ = ["OTelFormatter"]
@@ -56,7 +58,9 @@ class OTelFormatter(BaseJsonFormatter):
         format: ``otel``, ``otlp`` (one OTLP JSON ``LogsData`` a line) or ``ecs``.
         service_name: wins over ``OTEL_SERVICE_NAME``.
         service_version: wins over the environment.
-        resource: attributes of the resource; they win over what is detected.
+        resource: a mapping of ``include`` and ``exclude`` (lists of names or patterns, such as ``process.*``,
+            of the detected attributes to keep or leave out) and ``attributes`` (more of them, which win
+            over what is detected); or the attributes alone.
         limits: a ``Limits`` or a mapping of some of its fields.
         json_default: asked for the JSON value of types that are not known.
         reserved_attrs: names on a record that do not become attributes; see ``LineEncoder``.
@@ -108,6 +112,7 @@ class OTelFormatter(BaseJsonFormatter):
         )
         named = {"service_name": service_name, "service_version": service_version, "resource": resource}
         warn_unexpanded(type(self).__name__, {**named, "static_attributes": static_attributes})
+        described = ResourceOptions.of(service_name, service_version, resource, allow_attributes=True)
         self._encoding: dict[str, Any] = {
             "limits": limits,
             "json_default": json_default,
@@ -125,8 +130,7 @@ class OTelFormatter(BaseJsonFormatter):
             name = "style" if "must be one of" in str(error) else "fmt"
             raise ConfigError(f"option {name!r}: {error}", option=name) from error
         self._shape = format
-        self._service = (service_name, service_version)
-        self._resource_attributes = resource
+        self._described = described
         #: Whether ``render`` is plain concatenation.
         self.is_plain = format == "otel" and not self._required_fields and not is_arranged(self)
 
@@ -144,11 +148,19 @@ class OTelFormatter(BaseJsonFormatter):
         self.__dict__.update(state)
         self._start()
 
+    def describing(self, options: ResourceOptions) -> OTelFormatter:
+        """This formatter with ``options`` for its resource where they are given; itself if none is."""
+        if not options:
+            return self
+        twin = copy.copy(self)
+        twin._described = options.over(self._described)
+        return twin
+
     def resource(self) -> Resource:
         """The resource of this process: detected once in each. Some milliseconds the first time."""
         pid = os.getpid()
         if self._detected is None or self._detected[0] != pid:
-            found = detect_resource(*self._service, self._resource_attributes)
+            found = self._described.detect()
             self._detected = (pid, found)
             for problem in found.problems:
                 say(f"resource:{problem}", problem)
@@ -156,7 +168,7 @@ class OTelFormatter(BaseJsonFormatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The whole line, without a line end, for any handler. The record is not changed."""
-        uid = record.__dict__.get(_UID)
+        uid, resource = record.__dict__.get(_UID), self._resource_of(record)
         if isinstance(uid, str) and _OWN_UID.match(uid):
             # A record that has been through a spool, for a plain handler behind the queue.
             record = logging.makeLogRecord({k: v for k, v in record.__dict__.items() if k != _UID})
@@ -165,7 +177,13 @@ class OTelFormatter(BaseJsonFormatter):
         encoded = self._any_thread.encode(record)
         if encoded is None:  # only an encoder with a guard answers so
             return ""
-        return self.render(encoded[0], uid.encode("ascii"), self.resource().json).decode("utf-8")
+        return self.render(encoded[0], uid.encode("ascii"), resource).decode("utf-8")
+
+    def _resource_of(self, record: logging.LogRecord) -> bytes:
+        if isinstance(record, RebuiltRecord) and not self._described:
+            # Behind the queue it is that of the queue handler, in the process that logged.
+            return orjson.dumps(record.otel_stdlib_resource)
+        return self.resource().json
 
     def _next_uid(self) -> str:
         pid = os.getpid()

@@ -10,7 +10,7 @@ from otel_stdlib.record.lift import MESSAGE_KEYS, OWN_ATTRIBUTES
 from otel_stdlib.record.standin import stand_in
 from otel_stdlib.record.template import TEMPLATE, restore_template
 
-__all__ = ["rebuild_record"]
+__all__ = ["RebuiltRecord", "rebuild_record"]
 
 _EMPTY = {"trace_id": "", "span_id": "", "trace_flags": "", "correlation_id": ""}
 #: Attributes that are the record's own fields again and nothing more.
@@ -30,9 +30,25 @@ _OWN = frozenset(
 )
 
 
+class RebuiltRecord(logging.LogRecord):
+    """A ``LogRecord`` that knows the resource of the process that logged it.
+
+    In a slot and not in ``__dict__``, where other formatters would take it for an extra.
+    """
+
+    __slots__ = ("_otel_stdlib_resource",)
+
+    _otel_stdlib_resource: Mapping[str, Any]
+
+    @property
+    def otel_stdlib_resource(self) -> Mapping[str, Any]:
+        """The resource's attributes."""
+        return self._otel_stdlib_resource
+
+
 def rebuild_record(
     line: Mapping[str, Any], level: int, time_ns: int, *, foreign: bool = False
-) -> logging.LogRecord:
+) -> RebuiltRecord:
     """A record that formats as the original would have.
 
     ``msg`` and ``args`` are the original ones where these travelled; else the message is final
@@ -52,7 +68,7 @@ def rebuild_record(
     """
     attributes = dict(_mapping(line.get("attributes")))
     function = _text(attributes.get("code.function.name"))
-    record = logging.LogRecord(
+    record = RebuiltRecord(
         name=_text(_mapping(line.get("scope")).get("name"), "root"),
         level=level,
         pathname=_text(attributes.get("code.file.path")),
@@ -74,7 +90,9 @@ def rebuild_record(
     fields["thread"] = _number(attributes.get("thread.id"))
     fields["threadName"] = attributes.get("thread.name")
     resource = _mapping(line.get("resource"))
-    fields["process"] = _number(attributes.get("process.pid", resource.get("process.pid")))
+    record._otel_stdlib_resource = resource
+    # 0 where the resource does not say: ``%(process)d`` is in many format strings.
+    fields["process"] = _number(attributes.get("process.pid", resource.get("process.pid"))) or 0
     fields["processName"] = attributes.get("multiprocessing.process.name", "MainProcess")
     fields["exc_text"] = _text(attributes.get("exception.stacktrace")) or None
     if foreign and (exc_info := stand_in(attributes)) is not None:

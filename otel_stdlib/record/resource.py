@@ -30,7 +30,7 @@ from otel_stdlib.record.values import Normaliser
 if sys.platform != "win32":
     import pwd
 
-__all__ = ["Resource", "detect_resource", "package_version"]
+__all__ = ["KNOWN_ATTRIBUTES", "Resource", "detect_resource", "package_version"]
 
 _CONTAINER_ID = re.compile(r"[/-]([0-9a-f]{64})(?:\.scope)?(?:/|$)", re.MULTILINE)
 #: The usual names of what Kubernetes' downward API puts into the environment.
@@ -42,6 +42,33 @@ _K8S = {
     "k8s.container.name": ("K8S_CONTAINER_NAME", "CONTAINER_NAME"),
 }
 _IN_KUBERNETES = "KUBERNETES_SERVICE_HOST"
+#: Every attribute that is detected somewhere.
+KNOWN_ATTRIBUTES = (
+    "service.name",
+    "service.version",
+    "service.instance.id",
+    "telemetry.sdk.name",
+    "telemetry.sdk.language",
+    "telemetry.sdk.version",
+    "process.pid",
+    "process.parent_pid",
+    "process.executable.name",
+    "process.executable.path",
+    "process.command",
+    "process.runtime.name",
+    "process.runtime.version",
+    "process.runtime.description",
+    "process.creation.time",
+    "process.owner",
+    "host.name",
+    "host.arch",
+    "host.id",
+    "os.type",
+    "os.version",
+    "os.description",
+    "container.id",
+    *_K8S,
+)
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def test_importing_registers_nothing() -> None:
         "import os\n"
         "found, real = [], os.register_at_fork\n"
         "def register(**hooks):\n"
-        "    found.extend(h for h in hooks.values() if h.__module__.startswith('otel_stdlib'))\n"
+        "    found.extend(h for h in hooks.values() if (h.__module__ or '').startswith('otel_stdlib'))\n"
         "    real(**hooks)\n"
         "os.register_at_fork = register\n"
         "import otel_stdlib.handlers.kafka.client, otel_stdlib.handlers.postgres.session\n"

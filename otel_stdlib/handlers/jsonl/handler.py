@@ -15,6 +15,7 @@ from otel_stdlib.facts.unexpanded import warn_unexpanded
 from otel_stdlib.handlers.base import DestinationHandler
 from otel_stdlib.handlers.jsonl.destination import JSONLDestination
 from otel_stdlib.handlers.jsonl.options import JSONLOptions
+from otel_stdlib.record.formatter import OTelFormatter
 from otel_stdlib.record.line import load_line
 from otel_stdlib.record.otlp import unix_nanos
 from otel_stdlib.record.rebuild import rebuild_record
@@ -41,6 +42,9 @@ class JSONLFileHandler(DestinationHandler):
         level: as for every handler.
         spool: see ``DestinationHandler``.
         shutdown_timeout: see ``DestinationHandler``.
+        service_name: see ``DestinationHandler``.
+        service_version: see ``DestinationHandler``.
+        resource: see ``DestinationHandler``.
         **options: the fields of ``JSONLOptions``: ``log_file`` (the same as ``filename``), ``max_bytes``,
             ``backup_count``, ``when``, ``interval``, ``utc``, ``compress``, ``mode``, ``fsync``, ``sidecar``.
 
@@ -57,6 +61,9 @@ class JSONLFileHandler(DestinationHandler):
         level: int | str = logging.NOTSET,
         spool: SpoolOptions | Mapping[str, Any] | None = None,
         shutdown_timeout: float = 5.0,
+        service_name: str | None = None,
+        service_version: str | None = None,
+        resource: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> None:
         if filename is not None:
@@ -64,7 +71,14 @@ class JSONLFileHandler(DestinationHandler):
         warn_unexpanded(type(self).__name__, {**options, "spool": spool})
         self.options = JSONLOptions.of(options)
         self._counts = Counters()
-        super().__init__(level, spool=spool, shutdown_timeout=shutdown_timeout)
+        super().__init__(
+            level,
+            spool=spool,
+            shutdown_timeout=shutdown_timeout,
+            service_name=service_name,
+            service_version=service_version,
+            resource=resource,
+        )
 
     @property
     def identity(self) -> Identity:
@@ -86,7 +100,7 @@ class JSONLFileHandler(DestinationHandler):
     def _render(self) -> Callable[[bytes, bytes, bytes], bytes] | None:
         formatter = self.record_formatter()
         plain = self.formatter
-        if plain is not None and plain is not formatter:
+        if plain is not None and not isinstance(plain, OTelFormatter):
             # A formatter of the standard library's kind: it gets a rebuilt record.
             def render(payload: bytes, uid: bytes, resource: bytes) -> bytes:
                 line = load_line(payload, uid, resource)

@@ -7,15 +7,16 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-from confluent_kafka import Message
+from typing import TYPE_CHECKING, Any
 
 from otel_stdlib.delivery.deadletter import DeadLetterFile
 from otel_stdlib.delivery.worker import DestinationWorker
 from otel_stdlib.handlers.kafka import KafkaDestination, KafkaOptions
 from tests.handlers.elasticsearch.helpers import ListSource
 from tests.servers.kafka import KafkaBroker
+
+if TYPE_CHECKING:
+    from confluent_kafka import Message
 
 #: Options that make a test's retries quick.
 QUICK: dict[str, Any] = {

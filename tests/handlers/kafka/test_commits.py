@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
 
 from otel_stdlib.handlers.kafka.cursor import cursor_name
 from otel_stdlib.handlers.kafka.producer import SpoolProducer
@@ -52,6 +51,8 @@ def test_the_spool_is_read_again_from_the_brokers_cursor(
     with working(target, source, dead=tmp_path / "dead"):
         eventually(lambda: settled(source), 60)
     group = cursor_name(target.identity, source.origin)
+    from confluent_kafka import Consumer, TopicPartition
+
     other = Consumer({"bootstrap.servers": kafka_broker.bootstrap, "group.id": group})
     other.commit(offsets=[TopicPartition(topic, 0, 700_000)], asynchronous=False)
     other.close()

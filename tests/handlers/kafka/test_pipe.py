@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Producer
 
 from otel_stdlib.cli.given import parse_record
 from otel_stdlib.cli.pipe import read_source
@@ -57,6 +56,8 @@ def wide(kafka_broker: KafkaBroker) -> str:
 def test_from_a_topic_to_a_file(kafka_broker: KafkaBroker, wide: str, tmp_path: Path) -> None:
     """Records of several spools, over three partitions, reach a file once; foreign messages are dead letters."""
     wanted = fill(kafka_broker, wide, 500) + fill(kafka_broker, wide, 300)
+    from confluent_kafka import Producer
+
     foreign = Producer({"bootstrap.servers": kafka_broker.bootstrap})
     foreign.produce(wide, b"not ours")
     foreign.flush(20)
