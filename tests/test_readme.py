@@ -95,6 +95,23 @@ def test_the_first_example_writes_the_record_it_describes(tmp_path: Path) -> Non
     assert {"timestamp", "severity_text", "severity_number", "scope", "resource"} <= record.keys()
 
 
+def test_containers_write_records_to_stdout(tmp_path: Path) -> None:
+    """Both ways on the page print the same complete line, with the slim resource that they ask for."""
+    programs = [p.values[0].text for p in examples("python") if p.values[0].page.name == "containers.md"]
+    assert ["queue" in program for program in programs] == [False, True]
+    found = []
+    for program in programs:
+        done = run(["-c", program], tmp_path, OTEL_STDLIB_SPOOL_DIR=str(tmp_path / "spool"))
+        assert (0, "") == (done.returncode, done.stderr)
+        (line,) = done.stdout.splitlines()
+        record = json.loads(line)
+        assert {"service.name", "service.instance.id"} == record["resource"].keys()
+        assert "shop" == record["resource"]["service.name"]
+        assert "c-1017" == record["attributes"]["customer"]
+        found.append({**record, "timestamp": "", "attributes": sorted(record["attributes"]), "resource": {}})
+    assert found[0] == found[1]
+
+
 def test_the_two_commands_stand_on_one_line_each() -> None:
     """CI runs these very lines, so there is exactly one of each."""
     lines = [
