@@ -55,7 +55,8 @@ class NetworkHandler(DestinationHandler, Generic[OptionsT]):
         fallback: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> None:
-        warn_unexpanded(type(self).__name__, {**options, "spool": spool, "fallback": fallback})
+        named = {"service_name": service_name, "service_version": service_version, "resource": resource}
+        warn_unexpanded(type(self).__name__, {**options, **named, "spool": spool, "fallback": fallback})
         self.options = self.read_options(options)
         self._fallback = FallbackOptions.of(fallback)
         super().__init__(

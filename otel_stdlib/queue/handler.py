@@ -100,7 +100,8 @@ class OTelQueueHandler(EncodingHandler, logging.handlers.QueueHandler):
         fast_records: bool = False,
         listener: object = None,
     ) -> None:
-        warn_unexpanded(type(self).__name__, {"spool": spool})
+        named = {"service_name": service_name, "service_version": service_version, "resource": resource}
+        warn_unexpanded(type(self).__name__, {**named, "spool": spool})
         check_flag("respect_handler_level", respect_handler_level)
         check_flag("fast_records", fast_records)
         self._fast_records = fast_records

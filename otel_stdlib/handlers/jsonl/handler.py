@@ -68,7 +68,8 @@ class JSONLFileHandler(DestinationHandler):
     ) -> None:
         if filename is not None:
             options["filename"] = filename
-        warn_unexpanded(type(self).__name__, {**options, "spool": spool})
+        named = {"service_name": service_name, "service_version": service_version, "resource": resource}
+        warn_unexpanded(type(self).__name__, {**options, **named, "spool": spool})
         self.options = JSONLOptions.of(options)
         self._counts = Counters()
         super().__init__(
