@@ -3,6 +3,9 @@
 An ordinary Flask application is served on loopback. Client threads send it real HTTP requests with
 W3C ``traceparent`` headers while another thread of the same process computes without a pause. What
 Flask, Werkzeug and the application log arrives as complete OpenTelemetry records in a JSONL file.
+
+Then a second process logs to the same file and is killed with SIGKILL in the middle. The first one
+delivers what the dead process left: every record whose log call had returned is in the file, once.
 """
 
 from __future__ import annotations
@@ -11,12 +14,14 @@ import argparse
 import http.client
 import json
 import logging
-import logging.config
 import os
 import random
 import secrets
+import subprocess
+import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -28,10 +33,13 @@ import yaml
 from tqdm import tqdm
 from werkzeug.serving import make_server
 
-from otel_stdlib import attach, detach, parse_traceparent
+from otel_stdlib import OTelQueueHandler, attach, detach, load_dict_config, parse_traceparent
 
 ROOT = Path(__file__).resolve().parent.parent
+#: The calls that must have returned before the writer is killed.
+KILL_AFTER = 3000
 log = logging.getLogger("shop.orders")
+stock_log = logging.getLogger("shop.stock")
 
 
 # The application: nothing in it knows of otel_stdlib.
@@ -80,14 +88,14 @@ class TraceMiddleware:
             detach(token)
 
 
-def configure(folder: Path) -> Path:
-    """Load ``logging.yaml``, with a new log file in ``folder``; the file's path."""
-    path = folder / time.strftime("quickstart-%Y%m%d-%H%M%S.jsonl")
+def configure(path: Path) -> OTelQueueHandler:
+    """Load ``logging.yaml`` with ``path`` as its log file; the queue handler of the root logger."""
     with (ROOT / "logging.yaml").open(encoding="utf-8") as file:
         config = yaml.safe_load(file)
     config["handlers"]["file"]["filename"] = str(path)
-    logging.config.dictConfig(config)
-    return path
+    config["handlers"]["queue"]["service_name"] = "shop"
+    load_dict_config(config)
+    return next(handler for handler in logging.getLogger().handlers if isinstance(handler, OTelQueueHandler))
 
 
 @contextmanager
@@ -122,11 +130,11 @@ def computing() -> Iterator[None]:
         thread.join()
 
 
-def send(port: int, number: int) -> str:
-    """One request of a client, in a trace of its own; the trace id."""
+def send(port: int, number: int) -> None:
+    """Send one request as a client does, in a new trace."""
     choose = random.Random(number)
-    trace_id = secrets.token_hex(16)
-    headers = {"traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-01", "Content-Type": "application/json"}
+    traceparent = f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+    headers = {"traceparent": traceparent, "Content-Type": "application/json"}
     item = choose.choice(sorted(STOCK))
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
@@ -138,19 +146,90 @@ def send(port: int, number: int) -> str:
         connection.getresponse().read()
     finally:
         connection.close()
-    return trace_id
 
 
-def report(path: Path, logged: int, dropped: int, trace_id: str) -> None:
-    """Say what happened, and show one trace."""
-    records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+# A process that is killed.
+
+
+def write(path: Path) -> None:
+    """Log without end, and acknowledge each log call on stdout once it has returned."""
+    configure(path)
+    for number in range(sys.maxsize):
+        stock_log.info("item %s counted", number, extra={"number": number})
+        os.write(1, b"%d\n" % number)
+
+
+def counted(path: Path) -> Counter[int]:
+    """How often each of the writer's records is in the file."""
+    numbers: Counter[int] = Counter()
+    for record in read(path):
+        if record["scope"]["name"] == stock_log.name:
+            numbers[record["attributes"]["number"]] += 1
+    return numbers
+
+
+def kill_a_writer(path: Path) -> bool:
+    """Kill a process in the middle of its log calls; whether all it had logged is in the file, once."""
+    command = [sys.executable, __file__, "--write", str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
+        assert writer.stdout is not None
+        returned = [int(next(writer.stdout)) for _ in range(KILL_AFTER)]
+        writer.kill()  # SIGKILL: no handler, no atexit, no flush
+        returned += [int(line) for line in writer.stdout if line.endswith(b"\n")]
+    at_once = counted(path)
+    # This process writes the same file. It finds the dead one's spool and delivers it.
+    deadline = time.monotonic() + 60
+    while (found := counted(path)).keys() < set(returned) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    time.sleep(0.5)  # anything that came twice would come now
+    found = counted(path)
+    lost = len(set(returned) - found.keys())
+    doubled = sum(count > 1 for count in found.values())
+    print("\na second process was killed with SIGKILL in the middle of its log calls:")
+    print(f"  log calls that had returned    {len(returned):>6}")
+    print(f"  of these in the file just then {len(at_once.keys() & set(returned)):>6}")
+    print(f"  of these in the file now       {len(found.keys() & set(returned)):>6}")
+    print(f"  lost {lost}, doubled {doubled}")
+    return not lost and not doubled
+
+
+# What it shows.
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The records in the file."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
+
+
+def report(path: Path, logged: int, dropped: int) -> bool:
+    """Show the counts, one trace and one record; whether nothing is missing."""
+    records = read(path)
     print(f"\nlogged {logged}, delivered {len(records)}, dropped {dropped}")
+    trace_id = next(record["trace_id"] for record in records if record["body"] == "order placed")
     print(f"\none trace, {trace_id}, in order:")
-    for record in records:
-        if record.get("trace_id") == trace_id:
-            scope = record["scope"]["name"]
-            print(f"  {record['timestamp']}  {record['severity_text']:<8} {scope:<12} {record['body']}")
-    print(f"\nthe file: {path}\none record of it:\n{json.dumps(records[-1], indent=2)}")
+    trace = [record for record in records if record.get("trace_id") == trace_id]
+    for record in trace:
+        scope = record["scope"]["name"]
+        print(f"  {record['timestamp']}  {record['severity_text']:<8} {scope:<12} {record['body']}")
+    shown = next(record for record in trace if record["scope"]["name"] == log.name)
+    resource = shown.pop("resource")
+    print(f"\nits first record, without the {len(resource)} attributes of the resource:")
+    print(json.dumps(shown, indent=2))
+    return logged == len(records) and not dropped
+
+
+def say_what_is_next(path: Path) -> None:
+    """Three commands to go on with."""
+    python = os.path.relpath(sys.executable) if sys.prefix != sys.base_prefix else sys.executable
+    config = os.path.relpath(ROOT / "logging.yaml")
+    print(f"\nthe file: {path}")
+    print("\nNext: copy logging.yaml to your project and load it with otel_stdlib.load_dict_config(...).")
+    for what, arguments in (
+        ("Check it, and see what it does", f"check {config}"),
+        ("See what waits for delivery", "spool ls"),
+        ("Deliver what dead processes left", f"spool drain --config {config}"),
+    ):
+        print(f"  {what}:\n    {python} -m otel_stdlib {arguments}")
 
 
 class Counting(logging.Filter):
@@ -168,27 +247,33 @@ class Counting(logging.Filter):
         return True
 
 
-def main() -> None:
-    """Serve, send, compute, and report."""
+def main() -> int:
+    """Serve, send, compute, kill, and report; 1 when a record is missing or doubled."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--requests", type=int, default=400)
     parser.add_argument("--threads", type=int, default=8, help="client threads")
     parser.add_argument("--folder", type=Path, default=Path("logs"), help="where the log file goes")
+    parser.add_argument("--write", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    os.environ.setdefault("OTEL_SERVICE_NAME", "shop")
-    path = configure(options.folder.resolve())
-    queue: Any = logging.getLogger().handlers[0]
+    if options.write:
+        write(options.write)
+    path = options.folder.resolve() / time.strftime("quickstart-%Y%m%d-%H%M%S.jsonl")
+    queue = configure(path)
     counting = Counting()
     queue.addFilter(counting)
     with serving() as port, computing(), ThreadPoolExecutor(options.threads) as clients:
         sent = clients.map(lambda number: send(port, number), range(options.requests))
-        traces = list(tqdm(sent, total=options.requests, unit=" requests", mininterval=0.5))
+        for _ in tqdm(sent, total=options.requests, unit=" requests", mininterval=0.5):
+            pass
     queue.flush(30.0)
     dropped = sum(queue.health()["dropped"].values())
-    report(path, counting.count, dropped, traces[1])
+    is_complete = report(path, counting.count, dropped)
+    is_complete &= kill_a_writer(path)
+    say_what_is_next(path)
+    return 0 if is_complete else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -123,10 +123,11 @@ def test_the_two_commands_stand_on_one_line_each() -> None:
 
 
 def test_the_quickstart_runs(tmp_path: Path) -> None:
-    """Everything logged is delivered, a trace is shown, and the access log of its request is part of it."""
+    """Everything logged is delivered, by the killed writer too; a trace, a record and three commands are shown."""
     script = str(ROOT / "examples" / "quickstart.py")
-    done = run([script, "--requests", "40", "--threads", "4"], tmp_path)
-    assert 0 == done.returncode, done.stderr
+    spool = str(tmp_path / "spool")
+    done = run([script, "--requests", "40", "--threads", "4"], tmp_path, OTEL_STDLIB_SPOOL_DIR=spool)
+    assert 0 == done.returncode, done.stdout + done.stderr
     found = re.search(r"logged (\d+), delivered (\d+), dropped (\d+)", done.stdout)
     assert found is not None
     logged, delivered, dropped = map(int, found.groups())
@@ -134,10 +135,29 @@ def test_the_quickstart_runs(tmp_path: Path) -> None:
     assert 0 == dropped
     (path,) = (tmp_path / "logs").glob("quickstart-*.jsonl")
     records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    assert delivered == len(records)
-    access = [record for record in records if "werkzeug" == record["scope"]["name"]]
+    by_scope = {
+        name: [r for r in records if name == r["scope"]["name"]] for name in ("werkzeug", "shop.stock")
+    }
+    access, counted = by_scope["werkzeug"], by_scope["shop.stock"]
     assert 40 == len(access)
     assert 40 == len({record["trace_id"] for record in access})
+    # The killed writer: what it says is what is in the file.
+    returned = int(re.findall(r"had returned +(\d+)", done.stdout)[0])
+    assert [str(returned)] == re.findall(r"in the file now +(\d+)", done.stdout)
+    assert "lost 0, doubled 0" in done.stdout
+    numbers = sorted(record["attributes"]["number"] for record in counted)
+    assert list(range(len(numbers))) == numbers
+    assert (
+        3000 <= returned <= len(numbers) <= returned + 1
+    )  # the call that was cut may have stored its record
+    assert delivered + len(counted) == len(records)
+    # One record of the application, and no resource.
+    shown = json.loads(done.stdout[done.stdout.index("\n{") : done.stdout.index("\n}") + 2])
+    assert "shop.orders" == shown["scope"]["name"]
+    assert "resource" not in shown
+    for command in re.findall(r"^    (.+ -m otel_stdlib .+)$", done.stdout, re.MULTILINE):
+        assert 0 == run(command.split()[1:], tmp_path, OTEL_STDLIB_SPOOL_DIR=spool).returncode, command
+    assert 3 == done.stdout.count(" -m otel_stdlib ")
 
 
 def test_logging_yaml_loads_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
