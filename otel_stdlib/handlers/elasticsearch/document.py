@@ -65,7 +65,7 @@ class BulkWriter:
         return found
 
     def _action(self, name: str) -> bytes:
-        return keep(self._actions, name, b'{"create":{"_index":%b,"_id":"' % orjson.dumps(name), 1_000)
+        return keep(self._actions, name, b'{"create":{"_index":%b,"_id":"' % orjson.dumps(name))
 
     def _line(self, frame: Frame, uid: str, resource: bytes) -> bytes:
         payload = frame.payload

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from otel_stdlib import SpanContext, attach, detach
-from otel_stdlib.handlers.otlp import pairs, quick
+from otel_stdlib.facts import memo
+from otel_stdlib.handlers.otlp import quick
 from otel_stdlib.handlers.otlp.body import JSON, PROTOBUF, Encoder
 from otel_stdlib.handlers.otlp.forms import JSONForm, ProtobufForm
 from otel_stdlib.handlers.otlp.protobuf import RecordWriter, envelope
@@ -181,7 +182,7 @@ def test_numbers_of_every_length_behind_a_remembered_key(numbers: list[int], key
 
 def test_more_places_than_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is forgotten is made again."""
-    monkeypatch.setattr(pairs, "_MOST", 2)
+    monkeypatch.setattr(memo, "_MOST", 2)
     frames = [
         make_frame(at, "x", logger=f"l{at % 5}", **{f"k{at % 3}": f"v{at % 4}", "n": at}) for at in range(60)
     ]
