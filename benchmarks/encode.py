@@ -17,7 +17,7 @@ from typing import Any
 
 from otel_stdlib import SpanContext, attach, detach
 from otel_stdlib.filters import TraceContextFilter
-from otel_stdlib.record import LineEncoder
+from otel_stdlib.record.encoder import LineEncoder
 
 EXTRA = {"user_id": "u-123", "count": 3, "ok": True}
 CONTEXT = SpanContext("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", "01")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from otel_stdlib.config import load_dict_config
+from otel_stdlib.config.dictconfig import load_dict_config
 from otel_stdlib.facts.errors import ConfigError
 from otel_stdlib.handlers.base import DestinationHandler
 from otel_stdlib.handlers.kafka.handler import KafkaHandler

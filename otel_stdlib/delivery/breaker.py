@@ -57,10 +57,6 @@ class Breaker:
         if self._opened_at is not None:
             self._half = True
 
-    def due(self) -> float:
-        """When an open breaker lets something through again."""
-        return 0.0 if self._opened_at is None or self._half else self._until_base + self._timeout
-
     def fail(self, now: float) -> None:
         """A failure."""
         self._failures += 1

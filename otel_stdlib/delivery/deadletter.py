@@ -58,8 +58,6 @@ class DeadLetterFile:
         self._memory: deque[bytes] = deque()
         self._memory_bytes = 0
         self._lock = Lock()
-        #: Letters that went because there was no room for more.
-        self.evicted = 0
 
     @classmethod
     def for_target(
@@ -114,7 +112,6 @@ class DeadLetterFile:
         self._tell_evicted(gone)
 
     def _tell_evicted(self, gone: Counter[int]) -> None:
-        self.evicted += gone.total()
         if gone and self._on_evicted is not None:
             self._on_evicted(gone)
 

@@ -27,7 +27,3 @@ class Linger:
             self._since = None
             return True
         return False
-
-    def due(self) -> float:
-        """When what waits must go; 0 when nothing waits."""
-        return 0.0 if self._since is None else self._since + self._age

@@ -6,17 +6,24 @@ import logging
 import logging.handlers
 import queue as stdlib_queue
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from otel_stdlib.facts.diagnostics import say
-
-if TYPE_CHECKING:
-    from otel_stdlib.queue.handler import OTelQueueHandler
 
 __all__ = ["OTelQueueListener"]
 
 #: Seconds after which the thread looks whether it should end, when a full queue took no sentinel.
 _POLL = 0.2
+
+
+class Delivering(Protocol):
+    """What a listener needs of the handler whose delivery it starts and stops."""
+
+    def start(self) -> None:
+        """Start delivery now."""
+
+    def stop(self, timeout: float | None = None) -> bool:
+        """Deliver until the deadline and stop the threads."""
 
 
 class OTelQueueListener(logging.handlers.QueueListener):
@@ -30,14 +37,14 @@ class OTelQueueListener(logging.handlers.QueueListener):
 
     def __init__(self, queue: Any, *handlers: logging.Handler, respect_handler_level: bool = False) -> None:
         super().__init__(queue, *handlers, respect_handler_level=respect_handler_level)
-        self._handler: OTelQueueHandler | None = None
+        self._handler: Delivering | None = None
         self._guard = threading.Lock()
         self._ending = False
         owner = getattr(queue, "handler", None)
         if owner is not None and handlers:
             owner.listener = self
 
-    def bind(self, handler: OTelQueueHandler) -> None:
+    def bind(self, handler: Delivering) -> None:
         """Become the listener of ``handler``."""
         self._handler = handler
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from otel_stdlib.cli.check import check
-from otel_stdlib.config import load_dict_config
+from otel_stdlib.config.dictconfig import load_dict_config
 
 HEAD = "version: 1\nhandlers:\n  file: {class: otel_stdlib.handlers.JSONLFileHandler, filename: a.jsonl}\n"
 QUEUE = "  queue: {(): otel_stdlib.OTelQueueHandler, handlers: [file]}\n"

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from otel_stdlib import OTelQueueHandler
-from otel_stdlib.config import ConfigFileError, load_dict_config
+from otel_stdlib.config.dictconfig import load_dict_config
 from otel_stdlib.config.document import wrap_mapping
+from otel_stdlib.config.errors import ConfigFileError
 from otel_stdlib.config.references import check_references
 from tests.tree import ROOT
 
@@ -64,7 +65,7 @@ def test_it_configures_with_variables_put_in(tmp_path: Path) -> None:
 
 def test_the_package_s_own_file_has_nothing_wrong() -> None:
     """``logging.yaml`` is checked, not loaded."""
-    from otel_stdlib.config import check_dict_config
+    from otel_stdlib.config.dictconfig import check_dict_config
 
     assert [] == check_dict_config(Path(ROOT, "logging.yaml"))[1]
 

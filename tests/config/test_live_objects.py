@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from otel_stdlib import OTelFormatter, OTelQueueHandler
-from otel_stdlib.config import ConfigFileError, load_dict_config
+from otel_stdlib.config.dictconfig import load_dict_config
+from otel_stdlib.config.errors import ConfigFileError
 from otel_stdlib.handlers import JSONLFileHandler
 
 FILENAME = ""

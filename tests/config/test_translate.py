@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from otel_stdlib.config import ConfigFileError, load_settings
 from otel_stdlib.config import check as check_module
+from otel_stdlib.config.errors import ConfigFileError
+from otel_stdlib.config.translate import load_settings
 from otel_stdlib.facts.errors import MissingExtraError
 
 SEED = """

@@ -14,7 +14,7 @@ import pytest
 
 import otel_stdlib
 from otel_stdlib import OTelLogger, alog, alog_info, log, log_info
-from otel_stdlib.tracing import aotel_span
+from otel_stdlib.tracing.manager import aotel_span
 from tests.tracing.support import Lines
 
 LEVELS = ("debug", "info", "warning", "error", "critical")

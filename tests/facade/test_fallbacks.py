@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from otel_stdlib import ConfigError, OTelQueueHandler, configure_logger, log_info
-from otel_stdlib.config import ConfigFileError
+from otel_stdlib.config.errors import ConfigFileError
 from tests.facade.parts import FILE, bodies
 from tests.support import own_threads
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from otel_stdlib import OTelLogger, StateError, configure_logger, log_debug, log_info
-from otel_stdlib.config import ConfigFileError
+from otel_stdlib.config.errors import ConfigFileError
 from tests.support import eventually, own_threads
 
 Records = Callable[..., list[dict[str, Any]]]

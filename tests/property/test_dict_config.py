@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from otel_stdlib.config import load_dict_config
+from otel_stdlib.config.dictconfig import load_dict_config
 
 Pair = collections.namedtuple("Pair", "first second")  # noqa: PYI024 - a plain one, as libraries have them
 

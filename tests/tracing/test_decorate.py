@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from otel_stdlib.tracing import otel_span, otel_trace
+from otel_stdlib.tracing.decorate import otel_trace
+from otel_stdlib.tracing.manager import otel_span
 from tests.tracing.support import Lines, span_id
 
 log = logging.getLogger("shop")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from otel_stdlib.tracing import otel_log, otel_trace
+from otel_stdlib.tracing.decorate import otel_log, otel_trace
 from tests.tracing.support import Lines, span_id
 
 log = logging.getLogger("shop")

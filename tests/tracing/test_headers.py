@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from otel_stdlib.record.context import SpanContext, attach
-from otel_stdlib.tracing import extract_headers, inject_headers, otel_span
+from otel_stdlib.tracing.headers import extract_headers, inject_headers
+from otel_stdlib.tracing.manager import otel_span
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 HEADER = f"00-{TRACE}-{SPAN}-01"

@@ -16,7 +16,7 @@ from otel_stdlib.record.context import (
     detach,
     wrap_context,
 )
-from otel_stdlib.tracing import aotel_span, otel_span
+from otel_stdlib.tracing.manager import aotel_span, otel_span
 from tests.tracing.support import Lines
 
 log = logging.getLogger("shop")

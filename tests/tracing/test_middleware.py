@@ -11,7 +11,7 @@ import pytest
 
 from otel_stdlib import attach, detach, parse_traceparent
 from otel_stdlib.record.context import current_context
-from otel_stdlib.tracing import ASGITraceMiddleware, WSGITraceMiddleware
+from otel_stdlib.tracing.middleware import ASGITraceMiddleware, WSGITraceMiddleware
 from tests.tracing.support import Lines
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"

@@ -8,7 +8,8 @@ import logging
 import pytest
 
 from otel_stdlib import SpanContext, attach, detach
-from otel_stdlib.tracing import aotel_span, otel_span, otel_trace
+from otel_stdlib.tracing.decorate import otel_trace
+from otel_stdlib.tracing.manager import aotel_span, otel_span
 from tests.tracing.support import Lines
 
 log = logging.getLogger("shop")

@@ -1,4 +1,4 @@
-"""Defects of times, ends and masking that were found by reading and are mended."""
+"""How long records wait, what a stopped worker does, and what of an error is masked."""
 
 from __future__ import annotations
 
