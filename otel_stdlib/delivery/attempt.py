@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 
 from otel_stdlib.delivery.abilities import WithLostFrom, WithMeanwhile, WithPreview
 from otel_stdlib.delivery.ahead import ReadAhead
+from otel_stdlib.delivery.backlog import Backlog, backlog_of
 from otel_stdlib.delivery.breaker import Breaker, BreakerState
 from otel_stdlib.delivery.contract import Batch, Destination, Verdict
 from otel_stdlib.delivery.deadletter import DeadLetterFile
 from otel_stdlib.delivery.lane import Lane, accepted
+from otel_stdlib.delivery.outage import OutageNotice
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.delivery.retry import asked_pause
 from otel_stdlib.delivery.status import Status
@@ -58,6 +60,7 @@ class Attempts:
         self._dead_letters = dead_letters
         self._status = status
         self._accept = accept
+        self._notice = OutageNotice(destination.name, policy.max_retries, accept)
         #: Pauses begin when an attempt has ended, however long it took.
         self._clock = clock
         self._open = False
@@ -157,7 +160,7 @@ class Attempts:
             if known:
                 self._status.counters.add("duplicate", known)
             if in_work and not lane.busy:  # only the answer had been lost
-                self._alive()
+                self._alive(lane)
                 lane.finish()
         return True
 
@@ -201,7 +204,7 @@ class Attempts:
             outcomes = self.destination.deliver(batch)
         except PermanentError as error:
             # The server answered: it is well, and one record or more is not.
-            self._alive()
+            self._alive(lane)
             lane.halve(self._status.error(error))
             return
         stored, duplicate, again = lane.take(batch, outcomes)
@@ -218,16 +221,17 @@ class Attempts:
             )
             partial = RetryableError(f"{again} of {len(batch.frames)} records are to be sent again: {reason}")
             lane.backoff.fail(self._clock())
-            self._complain(lane, self._status.error(partial))
+            self._notice.failed(lane, self._status.error(partial))
             if again == len(batch.frames):
                 # It answers and takes nothing: as good as down to whoever waits for the records.
                 self._down(self._clock())
                 return
-        self._alive()
+        self._alive(lane)
 
-    def _alive(self) -> None:
+    def _alive(self, lane: Lane) -> None:
         self.breaker.succeed()
         self._status.success()
+        self._notice.works(lane)
 
     def _down(self, now: float) -> None:
         """A failure for the breaker; health checks begin one interval from now."""
@@ -269,11 +273,8 @@ class Attempts:
             self._open = lane.positioned = False
             if not isinstance(error, ThrottledError):
                 self._down(now)
-        self._complain(lane, text)
+        self._notice.failed(lane, text)
 
-    def _complain(self, lane: Lane, text: str) -> None:
-        if lane.backoff.failures >= self._policy.max_retries:
-            say(
-                f"failing:{self.destination.name}",
-                f"{self.destination.name} does not take records; they wait in the spool. {text}",
-            )
+    def backlog(self, lane: Lane) -> Backlog:
+        """What waits in a lane for this destination. Any thread."""
+        return backlog_of(lane, self._accept)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from otel_stdlib.delivery.contract import Origin
@@ -93,6 +93,27 @@ class _Source:
             return frames
         picked = (pick(frame, *self._picked) for frame in frames)
         return [frame for frame in picked if frame is not None]
+
+    def look(self, start: int, max_bytes: int) -> Iterator[tuple[list[Frame], int]]:
+        """What lies at ``start`` and above, piece by piece, each with its end. Any thread: it has its own reader."""
+        reader = Reader(self._store, self._reader.seed)
+        head = self.head()
+        while start < head:
+            frames, start, _ = reader.read(start, 1_000, max_bytes)
+            yield self._pick(frames), start
+
+    def distance(self, start: int) -> int:
+        """About how many bytes of segments lie between ``start`` and the end."""
+        head = self.head()
+        total = 0
+        number: int | None = start >> 32
+        while number is not None and number <= head >> 32:
+            segment = self._store.segment(number)
+            if segment is not None:
+                low, high = segment.number << 32, (segment.number << 32) + segment.capacity
+                total += max(0, min(head, high) - max(start, low))
+            number = self._store.next_number(number)
+        return total
 
     def oldest_time_ns(self, start: int) -> int | None:
         """The event time of the first frame at or after ``start``. Any thread: it has its own reader."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from otel_stdlib.delivery.abilities import WithCounters
 from otel_stdlib.delivery.attempt import Attempts
+from otel_stdlib.delivery.backlog import Backlog
 from otel_stdlib.delivery.contract import Destination, Origin, Source
 from otel_stdlib.delivery.deadletter import DeadLetterFile
 from otel_stdlib.delivery.lane import Lane
@@ -159,6 +160,12 @@ class DestinationWorker:
         """Since when, on the clock, the breaker has not been closed; None: it is closed."""
         return self._attempts.breaker.opened_at
 
+    def backlog(self) -> Backlog:
+        """What waits in this process's own spool."""
+        with self._lock:
+            live = next((lane for lane in self._lanes if lane.source.live), None)
+        return Backlog(0) if live is None else self._attempts.backlog(live)
+
     def cursors(self) -> dict[str, int]:
         """How far each source is, by spool id."""
         with self._lock:
@@ -169,11 +176,9 @@ class DestinationWorker:
         with self._lock:
             lanes = list(self._lanes)
         report = self.status.snapshot()
-        breaker = self._attempts.breaker
-        report["circuit_breaker"] = breaker.state.value
+        report["circuit_breaker"] = self._attempts.breaker.state.value
         report["failing"] = any(lane.failing for lane in lanes)
-        ages = [lane.age() for lane in lanes if lane.source.live]
-        report["lag_seconds"] = max(ages, default=0.0)
+        report["lag_seconds"] = max((lane.age() for lane in lanes if lane.source.live), default=0.0)
         report["sources"] = len(lanes)
         if self._counters is not None:
             report["counts"] = dict(self._counters.snapshot())

@@ -53,7 +53,7 @@ class Assembly:
 
     def stop(self, timeout: float | None = None) -> bool:
         """Deliver until the deadline and close everything; True when nothing is left."""
-        done = self.queue.stop(timeout)
+        done = self.queue.pipeline.stop(timeout, report=True)
         for handler in (self.queue, *self.backends.values()):
             handler.close()
         return done

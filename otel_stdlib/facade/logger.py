@@ -202,8 +202,8 @@ class OTelLogger(LoggingMethods):
     def close(self, timeout: float | None = None) -> bool:
         """Deliver what was logged, until ``timeout`` or else ``shutdown_timeout``, and stop. Idempotent.
 
-        What is left waits on the disk for the next process. True when nothing is. The root logger
-        and all levels are as they were before.
+        What is left waits on the disk for the next process, and one line on stderr gives the number of records and
+        the reason. True when nothing is left. The root logger and all levels are as they were before.
         """
         with self._lock:
             assembly, self._assembly = self._assembly, None

@@ -19,7 +19,7 @@ from otel_stdlib.pipeline.build import build_generation
 from otel_stdlib.pipeline.encoders import Encoders
 from otel_stdlib.pipeline.generation import Generation
 from otel_stdlib.pipeline.outlet import Outlet
-from otel_stdlib.pipeline.report import losses
+from otel_stdlib.pipeline.report import losses, say_left
 from otel_stdlib.pipeline.sieve import Sieve
 from otel_stdlib.record.formatter import OTelFormatter
 from otel_stdlib.spool.forkguard import new_guard
@@ -207,13 +207,19 @@ class Pipeline(Encoders):
         self._successor = successor
         self.close_soon()
 
-    def stop(self, timeout: float | None = None) -> bool:
-        """Deliver until the deadline and stop the threads; True when nothing is left."""
+    def stop(self, timeout: float | None = None, *, report: bool = False) -> bool:
+        """Deliver until the deadline and stop the threads; True when nothing is left.
+
+        With ``report`` one line on stderr tells what is left, and why.
+        """
         deadline = monotonic() + (self.shutdown_timeout if timeout is None else timeout)
         done = True
         self._detach()
         for each in list(self._retiring):
-            done &= each.stop(deadline)
+            if not each.stop(deadline):
+                done = False
+                if report:
+                    say_left(self.name, each)
         return done
 
     def _detach(self) -> Generation | None:
@@ -240,13 +246,8 @@ class Pipeline(Encoders):
             return
         self._detach()
         for each in list(self._retiring):
-            if not each.finish_at_exit(deadline) and each.workers and (left := each.left_bytes()):
-                say(
-                    "exit",
-                    f"{self.name}: {left} bytes of records wait in the spool {each.spool.spool_id}"
-                    f" for the next process",
-                    force=True,
-                )
+            if not each.finish_at_exit(deadline):
+                say_left(self.name, each)
 
     def snapshot(self) -> dict[str, Any]:
         """A status report: states, lags and losses. Any thread; never waits."""

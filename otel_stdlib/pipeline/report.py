@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.severity import severity_range_name
 
-__all__ = ["LossReport", "losses", "say_undeliverable"]
+if TYPE_CHECKING:
+    from otel_stdlib.pipeline.generation import Generation
+
+__all__ = ["LossReport", "losses", "say_left", "say_undeliverable"]
 
 #: What the reasons of ``Spool`` and ``Keeper`` mean.
 _REASONS = {
@@ -47,6 +52,29 @@ def say_undeliverable(spool_id: str, size: int) -> None:
         "with 'otel-stdlib spool drain --config FILE --to HANDLER'",
         force=True,
     )
+
+
+def say_left(name: str, generation: Generation) -> None:
+    """Report what a stopped generation leaves on the disk for each of its destinations, and its last error."""
+    if not generation.workers or not generation.left_bytes():
+        return
+    parts = []
+    for worker in generation.workers.values():
+        backlog, state = worker.backlog(), worker.status.snapshot()
+        # What only memory held is lost, and counted as that.
+        backlog = replace(backlog, records=max(0, backlog.records - state["memory"]))
+        if backlog.records:
+            error = state["last_error"]
+            reason = "there was no time to deliver them" if error is None else f"last error: {error}"
+            verb = "waits" if backlog.records == 1 else "wait"
+            parts.append(f"{backlog.text} for {worker.name} {verb} in the spool ({reason})")
+    if parts:
+        spool_id = generation.spool.spool_id
+        say(
+            f"left:{spool_id}",
+            f"{name}: {'; '.join(parts)}. The next process delivers them from {spool_id}",
+            force=True,
+        )
 
 
 class LossReport:

@@ -21,6 +21,8 @@ def status_of(generation: Generation) -> dict[str, Any]:
     for key, worker in generation.workers.items():
         destination = worker.snapshot()
         destination["lag_bytes"] = distance(spool, generation.sources[key].cursor)
+        backlog = worker.backlog()
+        destination["lag_records"], destination["lag_records_exact"] = backlog.records, backlog.is_exact
         if key in generation.fallbacks:
             destination["fallback"] = generation.fallbacks[key].snapshot()
         destinations[_free_name(worker.name, destinations)] = destination
