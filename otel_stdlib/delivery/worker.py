@@ -162,9 +162,8 @@ class DestinationWorker:
 
     def backlog(self) -> Backlog:
         """What waits in this process's own spool."""
-        with self._lock:
-            live = next((lane for lane in self._lanes if lane.source.live), None)
-        return Backlog(0) if live is None else self._attempts.backlog(live)
+        live = (lane for lane in list(self._lanes) if lane.source.live)
+        return next(map(self._attempts.backlog, live), Backlog(0))
 
     def cursors(self) -> dict[str, int]:
         """How far each source is, by spool id."""

@@ -62,19 +62,50 @@ def _mask_url(text: str) -> str:
     return mask_secrets(text) if has_user else text
 
 
-# Greedy up to the last "@": a password may hold "/" and "@".
-_URL = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)[^\s'\"<>]*@")
-_VALUE = r"(?:b?'[^']*'|b?\"[^\"]*\"|[^\s'\",;&})]+)"
+# Greedy up to the last "@": a password may hold "/" and "@". A host with a path and no ":" has none.
+_URL = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)(?![^\s'\"<>/?#:@]*[/?#])[^\s'\"<>]*@")
+_QUOTED = r"b?'(?:\\.|[^'\\])*'|b?\"(?:\\.|[^\"\\])*\"|b?['\"]\S+"
+# A comma or bracket belongs to the value when it goes on behind it, and not with another option.
+_BARE = r"(?:[^\s'\",;&}\])]|[,;}\])](?=[^\s,;}\])'\"&])(?![\w.-]+\s*[=:]))+"
+_VALUE = rf"(?:{_QUOTED}|{_BARE})"
 _HEADER = re.compile(
-    rf"(?i)\b(?P<name>authorization['\"]?\s*[:=]\s*)(?:b?'[^']*'|b?\"[^\"]*\"|(?:(?:basic|bearer|apikey)\s+)?{_VALUE})"
+    r"(?i)\b(?P<name>authorization(?P<end>['\"]?)\s*(?P<sign>[:=])\s*)"
+    rf"(?P<value>{_QUOTED}|(?:(?:basic|bearer|apikey|digest|negotiate)\s+)?{_VALUE})"
 )
 _PAIR = re.compile(
-    rf"(?i)(?P<name>\b[\w.-]*(?:password|passwd|secret|token|api[_-]?key)['\"]?\s*[:=]\s*){_VALUE}"
+    r"(?i)(?P<name>\b[\w.-]{0,60}(?P<kind>password|passwd|passphrase|pwd|credentials?|secret|token|api[_ -]?key|"
+    r"(?:secret|access|private|signing)(?:[_-]?access)?[_-]?key|pass(?=\s*=))"
+    rf"(?P<end>['\"]?)\s*(?P<sign>:(?!:)|=(?!=))\s*)(?P<value>{_VALUE})"
 )
+#: Values that need no name.
+_ALONE = re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*|(?<=\bBearer )(?=\S*\d)[\w.~+/-]{16,}=*")
+#: What messages go on with behind "password:" and "unexpected token:".
+_PROSE = re.compile(
+    r"(?i)a|an|and|any|are|authentication|bad|been|but|by|can|cannot|could|denied|does|end|eof|error|"
+    r"expected|expired|failed|false|found|got|has|have|in|incorrect|invalid|is|it|malformed|missing|"
+    r"must|no|none|not|null|of|on|only|or|rejected|required|revoked|should|string|the|this|to|too|"
+    r"true|unexpected|unknown|unsupported|was|wrong|you|your"
+)
+#: Machines make these: a value of letters alone is a word.
+_MADE = frozenset({"token", "apikey"})
 
 
 def mask_secrets(text: str) -> str:
     """``text`` with user info in URLs, Authorization headers and password-like pairs replaced by ``***``."""
     text = _URL.sub(r"\g<scheme>***@", text)
-    text = _HEADER.sub(r"\g<name>***", text)
-    return _PAIR.sub(r"\g<name>***", text)
+    text = _HEADER.sub(_masked, text)
+    text = _PAIR.sub(_masked, text)
+    return _ALONE.sub(MASK, text)
+
+
+def _masked(match: re.Match[str]) -> str:
+    return match[0] if _is_prose(match) else match["name"] + MASK
+
+
+def _is_prose(match: re.Match[str]) -> bool:
+    """Whether words follow, as in ``unexpected token: expected a name``, and not a value."""
+    value = match["value"].rstrip(".!?:")
+    if match["sign"] == "=" or match["end"] or not value.isalpha() or not value.isascii():
+        return False
+    kind = re.sub(r"[_ -]", "", match.groupdict().get("kind") or "").lower()
+    return _PROSE.fullmatch(value) is not None or (kind in _MADE and len(value) <= 15)
