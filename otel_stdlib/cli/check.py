@@ -16,7 +16,7 @@ from otel_stdlib.config.doubles import find_doubles, find_idle_options
 from otel_stdlib.config.errors import ConfigFileError, Problem
 from otel_stdlib.config.translate import LoggerSettings, load_settings
 from otel_stdlib.config.trial import find_option, make_handler
-from otel_stdlib.facade.assembly import Assembly, assemble, complaint_problem
+from otel_stdlib.facade.assembly import Assembly, assemble
 from otel_stdlib.facts.secrets import mask
 from otel_stdlib.handlers.base import DestinationHandler
 
@@ -63,9 +63,9 @@ def check(path: str) -> tuple[list[Problem], list[str]]:
 
 def _logger(path: str) -> tuple[list[Problem], list[str]]:
     settings, problems, document = load_settings(path, strict=False)
-    assembly = assemble(settings)
+    assembly = assemble(settings, document)
     try:
-        found = [complaint_problem(document, complaint) for complaint in assembly.complaints]
+        found = [problem for _, problem in assembly.problems]
         found += _around_backends(document, settings, assembly)
         where = (
             f"service {settings.service_name or '(OTEL_SERVICE_NAME)'}, root logger at {settings.log_level}"
@@ -80,7 +80,8 @@ def _logger(path: str) -> tuple[list[Problem], list[str]]:
 
 
 def _around_backends(document: Document, settings: LoggerSettings, assembly: Assembly) -> Iterator[Problem]:
-    specs = [spec for spec in settings.backends if spec.path not in {c.path for c in assembly.complaints}]
+    wrong = {problem.path[:3] for _, problem in assembly.problems}  # logger, backends, number
+    specs = [spec for spec in settings.backends if spec.path not in wrong]
     # What stands in for a backend that cannot be made comes behind them.
     for spec, handler in zip(specs, assembly.backends.values(), strict=False):
         for option, message in find_missing(handler):

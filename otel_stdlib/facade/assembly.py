@@ -21,19 +21,10 @@ from otel_stdlib.handlers.network import NetworkHandler
 from otel_stdlib.queue.handler import OTelQueueHandler
 from otel_stdlib.record.formatter import OTelFormatter
 
-__all__ = ["Assembly", "Complaint", "assemble", "complaint_problem", "structure"]
+__all__ = ["Assembly", "assemble", "structure"]
 
 #: How long a back end is away before what waits for it is also written where people can read it.
 _FALLBACK_AFTER = 10.0
-
-
-@dataclass(frozen=True)
-class Complaint:
-    """A back end that cannot be made as it is configured."""
-
-    path: Path
-    name: str
-    error: Exception
 
 
 @dataclass
@@ -45,7 +36,8 @@ class Assembly:
     backends: dict[str, logging.Handler]
     #: By name, what kind of back end it is.
     kinds: dict[str, str]
-    complaints: list[Complaint] = field(default_factory=list)
+    #: The backends that cannot be made as they are configured: name, and what is wrong.
+    problems: list[tuple[str, Problem]] = field(default_factory=list)
 
     def start(self) -> None:
         """Begin delivery, of what dead processes left too."""
@@ -84,7 +76,7 @@ def structure(settings: LoggerSettings) -> tuple[Any, ...]:
     )
 
 
-def assemble(settings: LoggerSettings) -> Assembly:
+def assemble(settings: LoggerSettings, document: Document) -> Assembly:
     """Make the handlers. A back end that cannot be made is left out, or the file stands in for it.
 
     Nothing is started, opened or connected.
@@ -92,18 +84,18 @@ def assemble(settings: LoggerSettings) -> Assembly:
     service = settings.service_name or os.environ.get("OTEL_SERVICE_NAME") or "app"
     backends: dict[str, logging.Handler] = {}
     kinds: dict[str, str] = {}
-    complaints: list[Complaint] = []
+    problems: list[tuple[str, Problem]] = []
     for spec in settings.backends:
         name = _free_name(spec.name or spec.type, backends)
         try:
             handler = make_backend(spec, service, name)
         except Exception as error:
-            complaints.append(Complaint(spec.path, name, error))
+            problems.append((name, _problem(document, spec.path, error)))
             continue
         handler.name = name
         backends[name], kinds[name] = handler, spec.type
-    if "filesystem" not in kinds.values() and (complaints or not backends):
-        _add_default_file(service, backends, kinds, complaints)
+    if "filesystem" not in kinds.values() and (problems or not backends):
+        _add_default_file(service, backends, kinds, problems, document)
     # With no back end at all, people at least see their records.
     if settings.enable_console or not backends:
         backends["console"], kinds["console"] = ConsoleHandler(), "console"
@@ -120,17 +112,21 @@ def assemble(settings: LoggerSettings) -> Assembly:
             static_attributes=settings.attributes or None,
         )
     )
-    return Assembly(queue, backends, kinds, complaints)
+    return Assembly(queue, backends, kinds, problems)
 
 
 def _add_default_file(
-    service: str, backends: dict[str, logging.Handler], kinds: dict[str, str], complaints: list[Complaint]
+    service: str,
+    backends: dict[str, logging.Handler],
+    kinds: dict[str, str],
+    problems: list[tuple[str, Problem]],
+    document: Document,
 ) -> None:
     name = _free_name("filesystem", backends)
     try:
         handler = make_backend(BackendSpec("filesystem"), service, name)
     except Exception as error:
-        complaints.append(Complaint((), name, error))
+        problems.append((name, _problem(document, (), error)))
         return
     handler.name = name
     backends[name], kinds[name] = handler, "filesystem"
@@ -188,9 +184,8 @@ def _safe(name: str) -> str:
     return "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
 
 
-def complaint_problem(document: Document, complaint: Complaint) -> Problem:
+def _problem(document: Document, path: Path, error: Exception) -> Problem:
     """A back end's error with its place in the document."""
-    path, error = complaint.path, complaint.error
     if isinstance(error, ConfigError):
         if error.option is not None and (*path, "config", error.option) in document.places:
             path = (*path, "config", error.option)

@@ -12,7 +12,7 @@ from typing import Any, final
 from otel_stdlib.config.document import Document
 from otel_stdlib.config.errors import ConfigFileError, Problem
 from otel_stdlib.config.translate import LoggerSettings, load_settings
-from otel_stdlib.facade.assembly import Assembly, Complaint, assemble, complaint_problem, structure
+from otel_stdlib.facade.assembly import Assembly, assemble, structure
 from otel_stdlib.facade.health import closed_status, health_status
 from otel_stdlib.facade.levels import Levels
 from otel_stdlib.facade.methods import LoggingMethods
@@ -98,13 +98,12 @@ class OTelLogger(LoggingMethods):
         if current is not None and is_same:
             self._adopt(settings, current)
         else:
-            fresh = assemble(settings)
-            found = [complaint_problem(document, complaint) for complaint in fresh.complaints]
-            if found and must_be_good:
+            fresh = assemble(settings, document)
+            if fresh.problems and must_be_good:
                 fresh.stop(0)
-                raise ConfigFileError(found)
+                raise ConfigFileError([problem for _, problem in fresh.problems])
             self._replace(fresh, settings)
-            self._note(problems, fresh.complaints, found)
+            self._note(problems, fresh.problems)
         self._source = (path, dict(overrides), strict)
         self._watch(path, seen)
 
@@ -151,13 +150,13 @@ class OTelLogger(LoggingMethods):
         old.retire(successor)
         self._retired = [assembly for assembly in (*self._retired, old) if assembly.is_delivering]
 
-    def _note(self, problems: list[Problem], complaints: list[Complaint], found: list[Problem]) -> None:
+    def _note(self, problems: list[Problem], found: list[tuple[str, Problem]]) -> None:
         """Keep what is wrong for the health report, and say it."""
-        self._problems = [str(problem) for problem in (*problems, *found)]
+        self._problems = [str(problem) for problem in (*problems, *(problem for _, problem in found))]
         for problem in problems:
             say(f"config:{problem}", f"{problem}: left out")
-        for complaint, problem in zip(complaints, found, strict=True):
-            say(f"config:{problem}", f"{problem}: the back end {complaint.name!r} is replaced by a file")
+        for name, problem in found:
+            say(f"config:{problem}", f"{problem}: the back end {name!r} is replaced by a file")
 
     def _watch(self, path: str | None, seen: tuple[int, ...] | None) -> None:
         settings, watcher = self._settings, self._watcher
