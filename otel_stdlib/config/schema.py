@@ -99,6 +99,7 @@ def _logger() -> dict[str, Any]:
             "levels": {"type": "object", "additionalProperties": _LEVEL},
             "spool": {"$ref": "#/$defs/spool"},
             "shutdown_timeout": _SECONDS,
+            "drain_on_sigterm": {"type": "boolean"},
             "reload": _object(
                 {
                     "watch": {"type": "boolean"},
@@ -196,6 +197,7 @@ def _handler(options: Mapping[str, Any]) -> dict[str, Any]:
         "respect_handler_level": {"type": "boolean"},
         "shutdown_timeout": _SECONDS,
         **_DESCRIBED,
+        "drain_on_sigterm": {"type": "boolean"},
         "fast_records": {"type": "boolean"},
     }
     cases = [_case("otel_stdlib.OTelQueueHandler", {**_HANDLER_KEYS, **queue})]

@@ -58,6 +58,8 @@ class LoggerSettings:
     levels: Mapping[str, int | str] = field(default_factory=dict)
     spool: SpoolOptions = field(default_factory=SpoolOptions)
     shutdown_timeout: float = 5.0
+    #: Deliver what waits when SIGTERM kills the process.
+    drain_on_sigterm: bool = False
     #: Look at the file every ``reload_interval`` seconds and load it again when it changes.
     watch: bool = False
     reload_interval: float = 1.0
@@ -151,6 +153,7 @@ class _Reader:
             },
             spool=self._spool(),
             shutdown_timeout=float(get("shutdown_timeout", (int, float), 5.0)),
+            drain_on_sigterm=get("drain_on_sigterm", bool, False),
             watch=reload.get("watch", False) is True,
             reload_interval=_positive(reload.get("interval"), 1.0),
             reload_signal=self._signal(reload.get("signal")),

@@ -87,6 +87,8 @@ def _try_handler(
         for key, value in options.items()
         if key in missing or key not in wrong
     }
+    if left.get("drain_on_sigterm") is True:
+        left["drain_on_sigterm"] = False  # a trial sets no signal handler
     while True:
         try:
             handler = kind(**left)

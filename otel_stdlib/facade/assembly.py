@@ -73,6 +73,7 @@ def structure(settings: LoggerSettings) -> tuple[Any, ...]:
         dict(settings.attributes),
         settings.spool,
         settings.shutdown_timeout,
+        settings.drain_on_sigterm,
     )
 
 
@@ -101,7 +102,10 @@ def assemble(settings: LoggerSettings, document: Document) -> Assembly:
         backends["console"], kinds["console"] = ConsoleHandler(), "console"
         backends["console"].name = "console"
     queue = OTelQueueHandler(
-        handlers=list(backends.values()), spool=settings.spool, shutdown_timeout=settings.shutdown_timeout
+        handlers=list(backends.values()),
+        spool=settings.spool,
+        shutdown_timeout=settings.shutdown_timeout,
+        drain_on_sigterm=settings.drain_on_sigterm,
     )
     queue.name = "otel_stdlib"
     queue.setFormatter(

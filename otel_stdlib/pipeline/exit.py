@@ -10,26 +10,48 @@ import atexit
 import os
 import sys
 import weakref
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from otel_stdlib.facts.clock import monotonic
 
-__all__ = ["Drainable", "is_exiting", "prepare", "register"]
+__all__ = [
+    "Drainable",
+    "deliver",
+    "drain",
+    "is_draining",
+    "is_exiting",
+    "prepare",
+    "register",
+    "registered",
+    "then",
+]
 
 
 class Drainable(Protocol):
     """What the hook calls."""
 
     shutdown_timeout: float
+    #: Whether SIGTERM drains, where it would kill the process at once.
+    drain_on_sigterm: bool
 
     def drain_at_exit(self, deadline: float) -> None:
         """Deliver until ``deadline`` (monotonic seconds); what is left stays on disk."""
+
+    def deliver(self, deadline: float) -> None:
+        """Deliver until ``deadline`` and go on running; a destination that fails is not waited for."""
+
+    def forsake_calls(self) -> None:
+        """The calling thread was interrupted and will not go on: nothing waits for a log call that it is in."""
 
 
 _pipelines: weakref.WeakSet[Drainable] = weakref.WeakSet()
 _prepared = False
 _registered_pid = 0
 _exiting = False
+_draining = False
+#: Called when the hook has done its work.
+_then: Callable[[], None] | None = None
 
 
 def prepare() -> None:
@@ -60,16 +82,43 @@ def is_exiting() -> bool:
     return _exiting
 
 
+def is_draining() -> bool:
+    """Whether the hook is at work."""
+    return _draining
+
+
+def then(call: Callable[[], None]) -> None:
+    """Call something when the hook has done its work."""
+    global _then
+    _then = call
+
+
 def _drain_all() -> None:
-    global _exiting
-    _exiting = True
-    pipelines = _registered()
+    global _exiting, _draining
+    _exiting = _draining = True
+    try:
+        drain(registered())
+    finally:
+        _draining = False
+        if _then is not None:
+            _then()
+
+
+def drain(pipelines: Sequence[Drainable]) -> None:
+    """Deliver until each one's deadline; all of them count from now."""
     now = monotonic()
     for pipeline in pipelines:
         pipeline.drain_at_exit(now + pipeline.shutdown_timeout)
 
 
-def _registered() -> list[Drainable]:
+def deliver(pipelines: Sequence[Drainable]) -> None:
+    """``drain``, for a process that goes on."""
+    now = monotonic()
+    for pipeline in pipelines:
+        pipeline.deliver(now + pipeline.shutdown_timeout)
+
+
+def registered() -> list[Drainable]:
     """Every pipeline. A thread that logs for the first time meanwhile adds one, and a set cannot be walked then."""
     while True:
         try:
@@ -80,5 +129,6 @@ def _registered() -> list[Drainable]:
 
 def after_fork_in_child() -> None:
     """A child of an exiting parent is not exiting itself."""
-    global _exiting
-    _exiting = False
+    global _exiting, _draining, _then
+    _exiting = _draining = False
+    _then = None

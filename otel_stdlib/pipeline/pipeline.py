@@ -64,6 +64,8 @@ class Pipeline(Encoders):
         self.name = name
         self.options = options
         self.shutdown_timeout = shutdown_timeout
+        #: Whether SIGTERM drains every pipeline of the process, where it would kill at once.
+        self.drain_on_sigterm = False
         self.respect_level = respect_level
         self._filters = filters
         self.counters = Counters()
@@ -188,6 +190,13 @@ class Pipeline(Encoders):
             done &= each.flush(max(0.0, deadline - monotonic()))
         return done
 
+    def deliver(self, deadline: float) -> None:
+        """``flush`` until ``deadline``; a destination that fails is not waited for."""
+        while not self.flush(max(0.0, min(0.05, deadline - monotonic()))):
+            waiting = [each for each in self.snapshot().get("destinations", {}).values() if each["lag_bytes"]]
+            if monotonic() >= deadline or (waiting and all(each["failing"] for each in waiting)):
+                return
+
     def close_soon(self) -> None:
         """Seal what runs and let the background deliver it. A later record starts anew. Never waits.
 
@@ -239,6 +248,12 @@ class Pipeline(Encoders):
         with self._detaching:
             if generation in self._retiring:
                 self._retiring.remove(generation)
+
+    def forsake_calls(self) -> None:
+        """Wait for no log call that the calling thread is in: a signal handler says so, and does not go back there."""
+        for each in [*self._retiring, self._generation]:
+            if each is not None:
+                each.spool.forsake_calls()
 
     def drain_at_exit(self, deadline: float) -> None:
         """The atexit hook's part: deliver until ``deadline`` and say what is left."""

@@ -13,6 +13,7 @@ from otel_stdlib.facts.errors import ConfigError, StateError
 from otel_stdlib.facts.options import check_flag, only_known
 from otel_stdlib.facts.unexpanded import warn_unexpanded
 from otel_stdlib.handlers.base import DestinationHandler, EncodingHandler, is_attached
+from otel_stdlib.pipeline import sigterm
 from otel_stdlib.pipeline.outlet import Outlet
 from otel_stdlib.queue.listener import OTelQueueListener
 from otel_stdlib.queue.resolve import HandlerList
@@ -76,6 +77,8 @@ class OTelQueueHandler(EncodingHandler, logging.handlers.QueueHandler):
         service_version: ``service.version`` of the resource; it wins in the same way.
         resource: a mapping of ``include`` and ``exclude`` (lists of names or patterns, such as ``process.*``,
             of the detected attributes to keep or leave out) and ``attributes`` (more of them).
+        drain_on_sigterm: deliver what waits when SIGTERM kills the process, as its default does and as servers
+            do that raise it again at their end. Only over that default, and only when made in the main thread.
         fast_records: make ``fast_log_record`` the process's record factory with the first record, unless the
             application has set one of its own. It stays when the handler is closed.
         listener: accepted because ``dictConfig`` knows the key, and ignored with a warning: the handler makes
@@ -97,12 +100,14 @@ class OTelQueueHandler(EncodingHandler, logging.handlers.QueueHandler):
         service_name: str | None = None,
         service_version: str | None = None,
         resource: Mapping[str, Any] | None = None,
+        drain_on_sigterm: bool = False,
         fast_records: bool = False,
         listener: object = None,
     ) -> None:
         named = {"service_name": service_name, "service_version": service_version, "resource": resource}
         warn_unexpanded(type(self).__name__, {**named, "spool": spool})
         check_flag("respect_handler_level", respect_handler_level)
+        check_flag("drain_on_sigterm", drain_on_sigterm)
         check_flag("fast_records", fast_records)
         self._fast_records = fast_records
         self._targets = HandlerList(handlers)
@@ -133,6 +138,9 @@ class OTelQueueHandler(EncodingHandler, logging.handlers.QueueHandler):
         )
         self.createLock()
         super().__init__(SpoolQueue(self) if queue is None else queue)
+        self.pipeline.drain_on_sigterm = drain_on_sigterm
+        if drain_on_sigterm:
+            sigterm.install()
 
     # -- the log call -------------------------------------------------------------------
 

@@ -143,6 +143,18 @@ class Segment:
         view = self.view
         return b"" if view is None else view[offset : offset + size]
 
+    def abandon(self) -> None:
+        """In a forked child: let go of what is the parent's.
+
+        The mapping stays: a log call of the parent's that the fork cut in two behind its
+        reservation goes on in the child, and writes there the bytes that it writes in the parent.
+        """
+        # The counter of reservations is this process's own now: one more reservation here
+        # would be written over a record of the parent's.
+        self.capacity = -1
+        if self.descriptor is not None:
+            self.descriptor.close()
+
     def unmap(self) -> None:
         """Give the mapping back; only when no writer can still be in it."""
         if self.descriptor is not None:

@@ -67,8 +67,8 @@ class Spool:
         #: The LSN up to which the disk has it, with ``durability: os``.
         self.synced = 0
         self.sealed = False
-        #: Sealed, and every call that had begun before has left.
-        self._quiet = False
+        #: Sealed, and every call that had begun before has left; how many seconds that is waited for.
+        self._quiet, self._patience = False, 1.0
         self._lock = RLock()
         self._depth = 0
         self._deferred = 0
@@ -261,18 +261,10 @@ class Spool:
             self._current = self._closed
 
     def abandon(self) -> None:
-        """In a forked child: close what was inherited.
-
-        The mapping stays: a log call of the parent's that the fork cut in two behind its
-        reservation goes on in the child, and writes there the bytes that it writes in the parent.
-        """
+        """In a forked child: close what was inherited."""
         self.seal()
         for segment in list(self.segments.values()):
-            # The counter of reservations is this process's own now: one more reservation here
-            # would be written over a record of the parent's.
-            segment.capacity = -1
-            if segment.descriptor is not None:
-                segment.descriptor.close()
+            segment.abandon()
         if self.directory is not None:
             self.directory.abandon()
 
@@ -282,7 +274,7 @@ class Spool:
         if (segment is None or self.published >= segment.reserved) and self._quiet is self.sealed:
             return True
         # Threads that log at full speed may keep the lock from here: their next call publishes.
-        if not self._lock.acquire(timeout=1.0 if self.sealed else 0.1):
+        if not self._lock.acquire(timeout=self._patience if self.sealed else 0.1):
             return False
         quiet = not self._depth  # nobody is inside ``append``: all that was reserved is written
         if quiet and segment is not None:
@@ -290,6 +282,12 @@ class Spool:
         self._quiet = quiet and self.sealed
         self._lock.release()
         return quiet
+
+    def forsake_calls(self) -> None:
+        """The calling thread was interrupted and does not go on: if it is in a log call, nothing waits for that."""
+        if self._lock.acquire(blocking=False):
+            self._patience = 0.0 if self._depth else self._patience
+            self._lock.release()
 
     def segment(self, number: int) -> Segment | None:
         """A segment, None when it is gone."""

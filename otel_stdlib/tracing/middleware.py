@@ -9,6 +9,7 @@ from otel_stdlib.facts.levels import level_number
 from otel_stdlib.record.context import attach, current_context, detach
 from otel_stdlib.tracing.events import Where
 from otel_stdlib.tracing.headers import extract_headers
+from otel_stdlib.tracing.lifespan import deliver_at_shutdown
 from otel_stdlib.tracing.work import Span
 
 __all__ = ["ASGITraceMiddleware", "WSGITraceMiddleware"]
@@ -39,6 +40,9 @@ class ASGITraceMiddleware:
     application raises, the context stays for the rest of the task, unless there was one around
     it: servers log such an error only after the application has returned to them.
 
+    When the application shuts down, what it has logged is delivered before the server learns that it is done
+    (up to ``shutdown_timeout``; a destination that is down is not waited for).
+
     Args:
         app: the application.
         events: also log the span's start and end, on the logger ``otel_stdlib.request``.
@@ -53,6 +57,9 @@ class ASGITraceMiddleware:
 
     async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
         """Serve one connection."""
+        if scope.get("type") == "lifespan":
+            await self._live(scope, receive, send)
+            return
         if scope.get("type") not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
@@ -85,6 +92,16 @@ class ASGITraceMiddleware:
             if failed and current_context() is None:
                 # What the server logs of the failure, in the request's own task, is the request's.
                 attach(span.context)
+
+    async def _live(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
+        """Pass the application's start and end on; at the end, deliver what waits first."""
+
+        async def delivering(message: _Message) -> None:
+            if str(message.get("type")).startswith("lifespan.shutdown."):
+                await deliver_at_shutdown()
+            await send(message)
+
+        await self.app(scope, receive, delivering)
 
 
 class WSGITraceMiddleware:
