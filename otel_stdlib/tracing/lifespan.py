@@ -43,7 +43,7 @@ def _sleep_here() -> Callable[[float], Awaitable[Any]]:
         asyncio.get_running_loop()
     except RuntimeError:
         trio = sys.modules.get("trio")
-        return _block if trio is None else trio.sleep  # type: ignore[no-any-return]
+        return _block if trio is None else trio.sleep
     return asyncio.sleep
 
 
