@@ -59,7 +59,7 @@ ensure_python() {
     mkdir -p "$work/bin"
     if ! is_good python3; then
         found=""
-        for minor in 11 12 13 10; do
+        for minor in 11 12 13 14 10 15; do
             if found=$(find_python "$minor"); then break; fi
         done
         if [ -z "$found" ]; then

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
 
-__all__ = ["THREAD_PREFIX", "eventually", "own_threads", "whole_lines"]
+import pytest
+
+__all__ = ["THREAD_PREFIX", "eventually", "needs_kafka", "own_threads", "whole_lines"]
 
 T = TypeVar("T")
 
 #: Every thread of the package begins its name with this.
 THREAD_PREFIX = "otel-stdlib-"
+#: On a Python that confluent-kafka has no wheel for; CI's run with every server has one.
+needs_kafka = pytest.mark.skipif(
+    find_spec("confluent_kafka") is None and os.environ.get("OTEL_STDLIB_REQUIRE_SERVERS") != "1",
+    reason="confluent-kafka is not installed",
+)
 
 
 def eventually(predicate: Callable[[], T], timeout: float = 30.0, interval: float = 0.01) -> T:

@@ -56,7 +56,7 @@ class SpoolQueue:
 class OTelQueueHandler(EncodingHandler, logging.handlers.QueueHandler):
     """Puts each record, encoded, into a crash-safe spool; the handlers behind it get it from there.
 
-    In a YAML file for ``dictConfig``, the same on Python 3.10 to 3.13::
+    In a YAML file for ``dictConfig``, the same on Python 3.10 to 3.15::
 
         queue:
           (): otel_stdlib.OTelQueueHandler

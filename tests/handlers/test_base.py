@@ -18,6 +18,7 @@ from otel_stdlib.handlers import (
     PostgresHandler,
 )
 from otel_stdlib.handlers.custom import BackendHandler
+from tests.support import needs_kafka
 
 
 class Backend:
@@ -63,7 +64,9 @@ def test_the_file_comes_first() -> None:
         lambda folder: JSONLFileHandler(filename=str(folder / "app.jsonl")),
         lambda folder: ElasticsearchHandler(hosts=["http://127.0.0.1:9"]),
         lambda folder: PostgresHandler(host="127.0.0.1", database="logs"),
-        lambda folder: KafkaHandler(bootstrap_servers="127.0.0.1:9", topic="logs"),
+        pytest.param(
+            lambda folder: KafkaHandler(bootstrap_servers="127.0.0.1:9", topic="logs"), marks=needs_kafka
+        ),
         lambda folder: OTLPHandler(endpoint="http://127.0.0.1:9"),
         lambda folder: BackendHandler(Backend, {}),
         lambda folder: OTelQueueHandler(handlers=[JSONLFileHandler(filename=str(folder / "app.jsonl"))]),

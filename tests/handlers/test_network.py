@@ -10,6 +10,7 @@ import pytest
 from otel_stdlib.facts.errors import RetryableError
 from otel_stdlib.handlers import ElasticsearchHandler, KafkaHandler, OTLPHandler, PostgresHandler
 from otel_stdlib.handlers.network import NetworkHandler
+from tests.support import needs_kafka
 
 #: RFC 6761: no such name is ever found.
 NOWHERE = "no-such-host.invalid"
@@ -22,7 +23,9 @@ NOWHERE = "no-such-host.invalid"
         (PostgresHandler, {"host": NOWHERE, "password": "hunter2", "sslmode": "disable"}),
         (OTLPHandler, {"endpoint": f"http://{NOWHERE}:4318"}),
         (OTLPHandler, {"endpoint": f"http://{NOWHERE}:4317", "protocol": "grpc", "timeout": 5.0}),
-        (KafkaHandler, {"bootstrap_servers": f"{NOWHERE}:9092", "timeout": 2.0}),
+        pytest.param(
+            KafkaHandler, {"bootstrap_servers": f"{NOWHERE}:9092", "timeout": 2.0}, marks=needs_kafka
+        ),
     ],
     ids=["elasticsearch", "postgres", "otlp", "otlp-grpc", "kafka"],
 )

@@ -15,7 +15,7 @@ from otel_stdlib.spool.frame import Frame
 from tests.handlers.elasticsearch.helpers import ListSource, make_frame
 from tests.handlers.kafka.helpers import QUICK, destination, settled, stored_uids, working
 from tests.servers.kafka import KafkaBroker
-from tests.support import eventually
+from tests.support import eventually, needs_kafka
 
 APPLICATION = """
 import json, logging.config, os, sys
@@ -164,6 +164,7 @@ def test_reconfigured_in_the_middle_loses_nothing(
     assert Counter(f"{r}-{n}" for r in range(4) for n in range(50)) == bodies
 
 
+@needs_kafka
 def test_stop_does_not_hang_with_a_dead_broker() -> None:
     """Nobody answers: the log call, ``flush``, ``close`` and the end of the process all return."""
     program = (

@@ -14,6 +14,7 @@ import yaml
 from otel_stdlib.facts.errors import ConfigError
 from otel_stdlib.handlers import KafkaHandler
 from otel_stdlib.handlers.kafka import KafkaOptions
+from tests.support import needs_kafka
 
 ROOT = Path(__file__).parents[3]
 
@@ -50,6 +51,7 @@ def test_wrong_options_are_named(options: dict[str, Any], message: str) -> None:
         KafkaOptions.of(options)
 
 
+@needs_kafka
 @pytest.mark.parametrize(
     ("client", "message"),
     [
@@ -79,6 +81,7 @@ def test_idempotent_with_every_acknowledgement_unless_asked_otherwise() -> None:
     assert (settings["acks"], settings["enable.idempotence"], settings["linger.ms"]) == ("1", False, 50)
 
 
+@needs_kafka
 def test_secrets_are_not_shown() -> None:
     """Passwords among the client's settings stand in no ``repr``, identity or report."""
     handler = KafkaHandler(client={"sasl.mechanisms": "PLAIN", "sasl.password": "hunter2"})
@@ -92,6 +95,7 @@ def test_the_documentation_names_every_option() -> None:
     assert [] == missing
 
 
+@needs_kafka
 def test_the_example_is_a_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """``examples/kafka.yaml`` configures logging as it stands."""
     monkeypatch.chdir(tmp_path)
@@ -101,6 +105,7 @@ def test_the_example_is_a_configuration(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert handler.options.topic == "shop-logs"
 
 
+@needs_kafka
 def test_without_the_client_and_without_use() -> None:
     """A missing driver is named with the line that installs it; one that is there is not imported for nothing."""
     program = (
