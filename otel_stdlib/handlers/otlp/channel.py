@@ -6,9 +6,11 @@
     RESOURCE_EXHAUSTED                      the same with a ``RetryInfo``; for a message that is too large, in parts
     INVALID_ARGUMENT, a message that the    refused as it is: the batch is halved until the record at fault is
     server cannot read (INTERNAL)           found
+    UNAUTHENTICATED, PERMISSION_DENIED,     try again: the token or the target, and not the records
+    UNIMPLEMENTED
     anything else                           refused for good
 
-OTLP/gRPC: these are all statuses that may be tried again.
+OTLP/gRPC has the statuses of the second entry as all that may be tried again: see ``outcome``.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.errors import MissingExtraError, PermanentError, RetryableError, ThrottledError
 from otel_stdlib.facts.secrets import mask_secrets
 from otel_stdlib.facts.threads import Event
-from otel_stdlib.handlers.otlp.exchange import RefusedError, TooLargeError
+from otel_stdlib.handlers.otlp.exchange import RefusedError, TargetError, TooLargeError
 from otel_stdlib.handlers.otlp.options import OTLPOptions
 from otel_stdlib.handlers.otlp.outcome import Partial, read_partial
 from otel_stdlib.handlers.otlp.quiet import uninstrumented
@@ -79,7 +81,7 @@ class GRPCExchange:
         self._counters = counters
         self._url = options.url
         self._metadata = tuple(options.sent_headers.items())
-        #: A call got no answer: a connection that is dead may look alive for long.
+        #: A call got no answer, or no secure connection: what looks alive may be dead, and files may be newer.
         self._doubtful = Event()
         self._channel: Any = None
         self._make()
@@ -100,7 +102,7 @@ class GRPCExchange:
         """One call of a method that need not be there."""
         try:
             self._call(self._health, b"", None)
-        except (TooLargeError, RefusedError, PermanentError):
+        except (TooLargeError, RefusedError, PermanentError, TargetError):
             return  # it answered
 
     def close(self) -> None:
@@ -139,6 +141,8 @@ class GRPCExchange:
         text = f"{self._url} answered {code.name}: {details or 'no reason given'}"
         codes = self._codes
         if code is codes.UNAVAILABLE and details.startswith(_NO_CONNECTION):
+            if self._options.is_secure:
+                self._doubtful.set()  # certificates are read once a channel: their files may have been renewed
             return RetryableError(f"no connection to {self._url}: {details}")
         if code is codes.DEADLINE_EXCEEDED:
             self._doubtful.set()
@@ -155,6 +159,8 @@ class GRPCExchange:
             # Whether the server or a lost connection says so cannot be told: the records may be stored.
             return UnknownOutcome(text) if code.name in RETRYABLE_CODES else RetryableError(text)
         self._counters.add("requests")
+        if code in (codes.UNAUTHENTICATED, codes.PERMISSION_DENIED, codes.UNIMPLEMENTED):
+            return TargetError(f"{text} (check 'endpoint' and 'headers'; records wait)")
         if code is codes.INVALID_ARGUMENT or (code is codes.INTERNAL and _UNREAD in details):
             return PermanentError(text)
         return RefusedError(text)

@@ -19,6 +19,7 @@ from otel_stdlib.handlers.otlp.body import JSON, PROTOBUF, Encoder
 from otel_stdlib.handlers.otlp.exchange import Exchange, HTTPExchange, RefusedError, TooLargeError
 from otel_stdlib.handlers.otlp.options import GRPC, OTLPOptions
 from otel_stdlib.handlers.otlp.outcome import Partial
+from otel_stdlib.handlers.otlp.size import RequestSize
 from otel_stdlib.handlers.otlp.wire import UnknownOutcome
 from otel_stdlib.handlers.parallel import merge_answers, run_together
 from otel_stdlib.spool.frame import Frame
@@ -76,8 +77,7 @@ class OTLPDestination:
         self.meanwhile: Callable[[], None] = do_nothing
         self._exchange: Exchange | None = None
         self._encoder: Encoder | None = None
-        #: The largest request that is known to be let through.
-        self._most = options.max_request_bytes
+        self._size = RequestSize(options.max_request_bytes, clock)
         #: Until when a server that took a part of a batch asked for a pause.
         self._not_before = 0.0
 
@@ -170,7 +170,7 @@ class OTLPDestination:
                     found[split.frames[0].lsn] = Outcome(Verdict.REJECTED, str(split))
                     continue
                 self.counters.add("split")
-                parts.extendleft(reversed(_cut(split.frames, split.size, self._most)))
+                parts.extendleft(reversed(_cut(split.frames, split.size, self._size.most)))
             except DeliveryError as error:
                 left = [each for each in frames if each.lsn not in found]
                 if len(left) == len(frames):
@@ -203,16 +203,19 @@ class OTLPDestination:
         found.update((lsn, Outcome(Verdict.REJECTED, reason)) for lsn, reason in damaged.items())
         if not frames:
             return
-        if len(body) > self._most:
-            raise _Split(len(body), frames, f"the record is larger than {self._most} bytes as a request")
+        most = self._size.most if len(frames) > 1 else self._size.firm
+        if len(body) > most:
+            raise _Split(len(body), frames, f"the record is larger than {most} bytes as a request")
         try:
             answer = self._client().send(body, self._requests().content_type)
-        except UnknownOutcome:
+        except UnknownOutcome as error:
             self.counters.add("unknown", len(frames))
+            if error.cut and len(frames) > 1:
+                self._size.cut(len(body))
             raise
         except TooLargeError as error:
             if len(frames) > 1:
-                self._most = max(1, min(self._most, len(body) // 2))
+                self._size.refused(len(body))
             raise _Split(len(body), frames, str(error)) from error
         except RefusedError as error:
             outcome = Outcome(Verdict.REJECTED, str(error))

@@ -8,10 +8,17 @@ from otel_stdlib.facts.clock import wall
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.errors import PermanentError, RetryableError
 from otel_stdlib.handlers.otlp.options import OTLPOptions
-from otel_stdlib.handlers.otlp.outcome import Partial, explain, is_too_large, read_partial, refused
+from otel_stdlib.handlers.otlp.outcome import (
+    Partial,
+    explain,
+    is_of_the_target,
+    is_too_large,
+    read_partial,
+    refused,
+)
 from otel_stdlib.handlers.otlp.wire import Reply, Wire
 
-__all__ = ["Exchange", "HTTPExchange", "RefusedError", "TooLargeError"]
+__all__ = ["Exchange", "HTTPExchange", "RefusedError", "TargetError", "TooLargeError"]
 
 
 class TooLargeError(Exception):
@@ -20,6 +27,10 @@ class TooLargeError(Exception):
 
 class RefusedError(Exception):
     """The request's records are refused for good, and smaller requests would be too."""
+
+
+class TargetError(RetryableError):
+    """The server, or something before it, refused whoever asks: no record is at fault."""
 
 
 class Exchange(Protocol):
@@ -81,6 +92,9 @@ class HTTPExchange:
         text = self._text(reply)
         if is_too_large(reply.status, text):
             raise TooLargeError(text)
+        kind = reply.headers.get("content-type", "")
+        if is_of_the_target(reply.status, kind):
+            raise TargetError(f"{text} (check 'endpoint', 'headers' and any proxy; records wait)")
         raise PermanentError(text) if reply.status == 400 else RefusedError(text)
 
     def probe(self) -> None:

@@ -3,10 +3,14 @@
     2xx                  taken, but for what ``partial_success`` says
     429, 502, 503, 504   try again, after ``Retry-After`` where there is one
     413                  to be split; so is the Collector's 400 for a request that is too large
+    3xx, 401, 403, 404,  try again: the token, the path, a proxy or a network's front door, and not the records
+    405, 407, 408, 511
     400                  refused as it is: the batch is halved until the record at fault is found
-    anything else        refused for good
+    anything else        refused for good, in OTLP's own form (protobuf or JSON); try again otherwise
 
-OTLP/HTTP: the second line is the whole list of what may be tried again; a partial success must not be.
+OTLP/HTTP: the second line is the whole list of what an OTLP server lets a client try again; a partial success
+must not be. Its answers are protobuf or JSON: a page or a line of text comes from something in between, which
+knows nothing of the records. Servers that answer 400 in plain text for a bad record are in use, so that counts.
 """
 
 from __future__ import annotations
@@ -21,9 +25,11 @@ import orjson
 from otel_stdlib.facts.errors import RetryableError, ThrottledError
 from otel_stdlib.facts.secrets import mask_secrets
 
-__all__ = ["Partial", "explain", "is_too_large", "read_partial", "refused", "retry_after"]
+__all__ = ["Partial", "explain", "is_of_the_target", "is_too_large", "read_partial", "refused", "retry_after"]
 
 _REASON_LENGTH = 1_000
+#: RFC 9110 and 6585: what a token, a path, a proxy, a slow network or one with a login page brings about.
+_OF_THE_TARGET = (401, 403, 404, 405, 407, 408, 511)
 #: How the Collector, as every server that is made with Go's ``http.MaxBytesReader``, says 413 with a status 400.
 _GO_TOO_LARGE = "http: request body too large"
 
@@ -96,6 +102,16 @@ def explain(content_type: str, body: bytes) -> str:
 
 def _line(text: object) -> str:
     return mask_secrets(" ".join(str(text).split()))[:_REASON_LENGTH]
+
+
+def is_of_the_target(status: int, content_type: str) -> bool:
+    """Whether a refusal says something of the target or the way to it, and nothing of the records."""
+    kind = content_type.partition(";")[0].strip().lower()
+    if status in _OF_THE_TARGET or 300 <= status < 400:
+        return True
+    if kind in ("application/x-protobuf", "application/json"):
+        return False
+    return status != 400 or kind == "text/html"
 
 
 def is_too_large(status: int, reason: str) -> bool:

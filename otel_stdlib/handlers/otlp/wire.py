@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import gzip
+import os
 import zlib
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies_environment, proxy_bypass
 
 from otel_stdlib.facts.clock import monotonic
 from otel_stdlib.facts.errors import MissingExtraError, RetryableError
 from otel_stdlib.facts.secrets import mask_secrets
 from otel_stdlib.handlers.otlp.options import OTLPOptions
+from otel_stdlib.handlers.otlp.pools import pool_classes
 from otel_stdlib.handlers.otlp.quiet import uninstrumented
+from otel_stdlib.handlers.proxies import proxy_for
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
@@ -29,7 +31,14 @@ _AGENT = "otel_stdlib"
 
 
 class UnknownOutcome(RetryableError):
-    """A request was sent, or may have been, and no answer came: it may be stored."""
+    """A request was sent, or may have been, and no answer came: it may be stored.
+
+    ``cut``: the connection was reset or closed, which some paths do to a request that is too large for them.
+    """
+
+    def __init__(self, message: str, *, cut: bool = False) -> None:
+        super().__init__(message)
+        self.cut = cut
 
 
 class Reply(NamedTuple):
@@ -58,7 +67,7 @@ class Wire:
     """Connections, kept open. Threads may send requests at the same time, ``max_workers`` of them.
 
     Nothing is retried or redirected here, and no span of an instrumentation is made of a request.
-    Proxies are those of the usual variables (``HTTPS_PROXY``, ``NO_PROXY`` …).
+    Proxies are those of the usual variables (``HTTPS_PROXY``, ``ALL_PROXY``, ``NO_PROXY`` …).
 
     Raises:
         RetryableError: the client cannot be made.
@@ -102,7 +111,8 @@ class Wire:
         from urllib3 import Timeout
         from urllib3 import exceptions as errors
 
-        deadline = monotonic() + self._timeout
+        # Connecting and waiting for an answer have a limit each: one that is left of the other's may be nothing.
+        deadline = monotonic() + 2 * self._timeout
         try:
             with uninstrumented():
                 answer = self._pool.request(
@@ -113,7 +123,7 @@ class Wire:
                     retries=False,
                     redirect=False,
                     preload_content=False,
-                    timeout=Timeout(total=self._timeout),
+                    timeout=Timeout(connect=self._timeout, read=self._timeout),
                 )
                 return _read(answer, deadline)
         except (errors.NewConnectionError, errors.ConnectTimeoutError, errors.ProxyError) as error:
@@ -123,7 +133,8 @@ class Wire:
         except (errors.TimeoutError, TimeoutError) as error:
             raise UnknownOutcome(f"no answer from {self.url} within {self._timeout} s") from error
         except errors.HTTPError as error:
-            raise UnknownOutcome(f"no answer from {self.url}: {_text(error)}") from error
+            cut = isinstance(error, errors.ProtocolError)
+            raise UnknownOutcome(f"no answer from {self.url}: {_text(error)}", cut=cut) from error
         except OSError as error:  # a certificate's file
             raise RetryableError(f"no connection to {self.url}: {_text(error)}") from error
 
@@ -168,10 +179,12 @@ def _make_pool(options: OTLPOptions) -> PoolManager:
         if options.client_certificate is not None:
             tls["cert_file"] = options.client_certificate
             tls["key_file"] = options.client_key
-    proxy = getproxies_environment().get(parts.scheme)
-    if not proxy or proxy_bypass(parts.netloc):
-        return PoolManager(num_pools=1, maxsize=options.max_workers, **tls)
-    through = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+    proxy = proxy_for(options.url, os.environ)
+    if proxy is None:
+        direct = PoolManager(num_pools=1, maxsize=options.max_workers, **tls)
+        direct.pool_classes_by_scheme = pool_classes()
+        return direct
+    through = urlsplit(proxy)
     secret = None
     if through.username is not None:
         pair = f"{unquote(through.username)}:{unquote(through.password or '')}"
