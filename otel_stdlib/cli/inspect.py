@@ -1,4 +1,4 @@
-"""Spools seen from outside: read only, whether their process lives or not, no lock taken."""
+"""Spools seen from outside: read, whether their process lives or not; deleted only when nothing waits in them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from otel_stdlib.spool.frame import Frame
 from otel_stdlib.spool.ids import is_spool_id
 from otel_stdlib.spool.lock import try_lock
 from otel_stdlib.spool.manifest import Manifest, Target
-from otel_stdlib.spool.orphan import Orphan
+from otel_stdlib.spool.orphan import Orphan, tidy
 from otel_stdlib.spool.place import open_directory
 from otel_stdlib.spool.reader import Reader
 from otel_stdlib.spool.segment import Descriptor
 
-__all__ = ["SpoolView", "view_spools"]
+__all__ = ["SpoolView", "tidy_spools", "view_spools"]
 
 
 @dataclass
@@ -116,6 +116,14 @@ def _count(reader: Reader, head: int, start: int, target: int) -> tuple[int, int
             oldest = frames[0].time_ns
         count += len(frames)
     return count, oldest
+
+
+def tidy_spools(root: Path) -> int:
+    """Delete the spools in one folder in which nothing waits; how many there were. Another user's are left."""
+    try:
+        return tidy(open_directory(root))
+    except (OSError, SpoolUnavailable):
+        return 0
 
 
 def view_spools(root: Path) -> Iterator[SpoolView]:

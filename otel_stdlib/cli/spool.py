@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from otel_stdlib.cli.drain import drain
-from otel_stdlib.cli.inspect import SpoolView, view_spools
+from otel_stdlib.cli.inspect import SpoolView, tidy_spools, view_spools
 from otel_stdlib.facts.errors import ConfigError
 from otel_stdlib.record.line import close_line
 from otel_stdlib.spool.place import choose_root
@@ -22,7 +22,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser("spool", help="look into spools and send what waits in them")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
 
-    ls = verbs.add_parser("ls", help="what lies where, since when, for which destination")
+    ls = verbs.add_parser(
+        "ls", help="list what waits, since when and for which destination; delete what is delivered"
+    )
     add_place(ls)
     ls.set_defaults(run=_ls)
 
@@ -69,6 +71,9 @@ def _views(arguments: argparse.Namespace) -> Iterator[SpoolView]:
 
 
 def _ls(arguments: argparse.Namespace) -> int:
+    removed = sum(map(tidy_spools, roots(arguments)))
+    if removed:
+        print(f"removed {removed} spools of dead processes in which nothing waited")
     empty = True
     for view in _views(arguments):
         empty = False

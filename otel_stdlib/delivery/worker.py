@@ -11,13 +11,14 @@ from otel_stdlib.delivery.attempt import Attempts
 from otel_stdlib.delivery.backlog import Backlog
 from otel_stdlib.delivery.contract import Destination, Origin, Source
 from otel_stdlib.delivery.deadletter import DeadLetterFile
+from otel_stdlib.delivery.drain import drain_lane
 from otel_stdlib.delivery.lane import Lane
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.delivery.status import Status
 from otel_stdlib.facts.clock import Clock, monotonic
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.diagnostics import say
-from otel_stdlib.facts.threads import Event, Lock, Thread, acquire, sleep, wait_until
+from otel_stdlib.facts.threads import Event, Lock, Thread, acquire, wait_until
 from otel_stdlib.spool.frame import Frame
 
 __all__ = ["DestinationWorker"]
@@ -274,27 +275,14 @@ class DestinationWorker:
                 self.status.error(error)
 
     def _drain(self, deadline: float) -> None:
-        """Deliver this process's own records until none are left, the deadline, or a failing last try.
-
-        What the server answers for and wants again is sent again after its pause.
-        """
+        """Deliver this process's own records, then what dead ones left, until the deadline or a failing last try."""
         with self._lock:
-            live = [lane for lane in self._lanes if lane.source.live]
-        failures = {id(lane): lane.failures for lane in live}
-        answers: dict[int, int] = {}
-        while (now := self._clock()) < deadline:
-            waiting = [lane for lane in live if lane.failures <= failures[id(lane)] and not lane.finished()]
-            due = []
-            for lane in waiting:
-                # The first try does not wait for a pause that began before.
-                if answers.get(id(lane)) == lane.backoff.failures and lane.backoff.due > now:
-                    due.append(lane.backoff.due)
-                    continue
-                if not self._attempts.serve(lane, now, urgent=True):
-                    due.append(now + 0.001)
-                answers[id(lane)] = lane.backoff.failures
-            if not waiting or (len(due) == len(waiting) and min(due) >= deadline):
-                break
-            if len(due) == len(waiting):
-                sleep(max(0.0, min(*due, now + 0.05) - now))
+            lanes = sorted(self._lanes, key=lambda lane: not lane.source.live)
+        done = True
+        for lane in lanes:
+            if not done and not lane.source.live:
+                break  # what it does not take from one it takes from no other
+            done &= drain_lane(self._attempts, lane, deadline, self._clock)
+            if not lane.source.live:
+                self._finish(lane)
         self._forget()

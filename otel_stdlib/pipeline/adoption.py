@@ -9,6 +9,7 @@ from otel_stdlib.delivery.contract import Origin
 from otel_stdlib.delivery.fallback import Fallback
 from otel_stdlib.delivery.sources import OrphanSource
 from otel_stdlib.delivery.worker import DestinationWorker
+from otel_stdlib.facts.clock import monotonic
 from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.threads import Lock
 from otel_stdlib.spool.orphan import Orphan, Scanner
@@ -49,6 +50,8 @@ class Adopter:
         self._next_scan = 0.0
         self._closed = False
         self.adopted = 0
+        #: Orphans that were taken and are done with.
+        self.finished = 0
 
     def tend(self, now: float, is_looking: bool = True) -> None:
         """One round: close what is delivered, look for more every two seconds.
@@ -59,16 +62,22 @@ class Adopter:
         self._settle(now)
         if now < self._next_scan or not is_looking:
             return
+        self.look(now)
+
+    def look(self, now: float) -> int:
+        """Look for orphans now; how many are being delivered. Where ``tend`` is not running any more, too."""
+        self._settle(now)
         self._next_scan = now + _SCAN_EVERY
         for orphan in self._scanner.scan(now):
             if self._closed:
                 orphan.release()
-                return
+                break
             if len(self._serving) >= _AT_ONCE:
                 orphan.release()
                 self._next_scan = now  # more are waiting: go on as soon as one is done
-                return
+                break
             self._take(orphan, now)
+        return len(self._serving)
 
     def _take(self, orphan: Orphan, now: float) -> None:
         if orphan.is_finished():
@@ -104,6 +113,7 @@ class Adopter:
             if waiting:
                 continue
             del self._serving[spool_id]
+            self.finished += 1
             rest = {target.hash for target in orphan.targets if not orphan.is_settled(target.hash)}
             if rest:
                 self._leave(orphan, rest, now)
@@ -137,6 +147,14 @@ class Adopter:
         }
         self._scanner.skip(orphan.spool_id, now + _SKIP)
         orphan.release()
+
+    def deliver(self, deadline: float) -> None:
+        """Deliver what dead processes left, on the calling thread, for as long as that gets anywhere."""
+        finished = -1
+        while self.look(monotonic()) and self.finished > finished and monotonic() < deadline:
+            finished = self.finished
+            for worker in self._workers.values():
+                worker.drain_here(deadline)
 
     def close(self) -> None:
         """Let go of every orphan: the next process goes on from the saved cursors."""

@@ -19,10 +19,10 @@ from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.threads import Event, Lock, RLock, Thread, sleep
 from otel_stdlib.pipeline.adoption import Adopter
-from otel_stdlib.pipeline.report import LossReport, say_undeliverable
+from otel_stdlib.pipeline.report import LossReport, count_lost, count_rescued, say_undeliverable
 from otel_stdlib.pipeline.sieve import Place
 from otel_stdlib.pipeline.status import distance, status_of
-from otel_stdlib.spool.keeper import Evicted, Keeper
+from otel_stdlib.spool.keeper import Keeper
 from otel_stdlib.spool.writer import Spool
 
 __all__ = ["Generation"]
@@ -34,6 +34,9 @@ _TICK = 0.05
 _GLANCE = 0.0125
 #: Glances between rounds while nothing is logged.
 _GLANCES = 20
+#: In the first moments they come faster: the first segment is small, and a process may live for less than a round.
+_FIRST_TICK = 0.005
+_YOUNG = 0.2
 #: One that was closed waits for what its destination does not take, perhaps beside hundreds of
 #: others: its rounds come at a quarter of the time that it waits already, and at most so far apart.
 _SLOW_TICK = 1.0
@@ -70,7 +73,7 @@ class Generation:
         picks = {key: Pick(number) for number, key in enumerate(workers)}
         picks.update({p.key: Pick(picks[p.key].target, p.wants_template) for p in places})
         self.sources = {
-            key: LiveSource(spool, origin, key, partial(self._count_rescued, worker), picks[key])
+            key: LiveSource(spool, origin, key, partial(count_rescued, worker, counters), picks[key])
             for key, worker in workers.items()
         }
         for key, worker in workers.items():
@@ -78,7 +81,9 @@ class Generation:
         for key, fallback in self.fallbacks.items():
             # A view of its own: it is read by another thread, and its cursor is nobody's.
             fallback.add_view(LiveView(spool, origin, picks[key]))
-        self.keeper = Keeper(spool, self._cursors, partial(self._count_lost, "evicted"), self._claim)
+        self.keeper = Keeper(
+            spool, self._cursors, partial(count_lost, workers, counters, "evicted"), self._claim
+        )
         self._wake = Event()
         self._closing_deadline: float | None = None
         self._closed_at: float | None = None
@@ -125,29 +130,11 @@ class Generation:
     def _claim(self, start: int, stop: int) -> Sequence[int]:
         return [source.claim(start, stop) for source in self.sources.values()]
 
-    def _count_rescued(self, worker: DestinationWorker, counts: Mapping[int, int]) -> None:
-        self._count("evicted", worker, {severity: -count for severity, count in counts.items()})
-
-    def _count_lost(self, reason: str, lost: Sequence[Evicted]) -> None:
-        if not self.workers:
-            for severity, count in lost[0].by_severity.items():
-                self._counters.add(f"{reason}:{severity}", count)
-            return
-        for worker, entry in zip(self.workers.values(), lost, strict=True):
-            self._count(reason, worker, entry.by_severity)
-
-    def _count(self, reason: str, worker: DestinationWorker, counts: Mapping[int, int]) -> None:
-        worker.status.counters.add(reason, sum(counts.values()))
-        for severity, count in counts.items():
-            self._counters.add(f"{reason}:{severity}", count)
-
     # -- the keeper's thread ----------------------------------------------------------
 
     def _run(self) -> None:
+        born = monotonic()
         while not self._ended:
-            self._rest(monotonic())
-            if self._ended:
-                return
             self._nudge()
             try:
                 self._round(monotonic())
@@ -155,9 +142,12 @@ class Generation:
                 say("keeper", f"the spool's background thread met {type(error).__name__}: {error}")
             if self._closing_deadline is not None and self._finish(self._closing_deadline):
                 return
+            self._rest(monotonic(), born)
 
-    def _rest(self, now: float) -> None:
-        if self._closed_at is not None:
+    def _rest(self, now: float, born: float) -> None:
+        if self._closed_at is None and now - born < _YOUNG:
+            self._wake.wait(_FIRST_TICK)
+        elif self._closed_at is not None:
             self._wake.wait(min(max(_TICK, (now - self._closed_at) / 4), _SLOW_TICK))
         elif not any(worker.idle for worker in self._running):
             self._wake.wait(_TICK)
@@ -221,25 +211,39 @@ class Generation:
             done &= worker.flush({self.sources[key]: head}, max(0.0, deadline - monotonic()))
         return done if self.workers else self.is_delivered()
 
-    def stop(self, deadline: float) -> bool:
-        """Deliver until ``deadline``, stop the threads, and delete the spool if nothing is left in it."""
+    def stop(self, deadline: float, *, adopting: bool = False) -> bool:
+        """Deliver until ``deadline``, stop the threads, and delete the spool if nothing is left in it.
+
+        With ``adopting``, what dead processes left is delivered too, after this process's own records.
+        """
         self._start_no_more()
         self.spool.seal()
         self.spool.settle()
+        adopting = adopting and self._end_keeper()
+        if adopting and self.adopter is not None:
+            self.adopter.look(monotonic())
         # The fallbacks too: what they write at the end is readable until the next process delivers it.
         for worker in self._running:
             worker.request_stop(deadline)
         for worker in self._running:
             worker.stop(deadline)
         # The keeper ends before the directory is deleted: it must not make a segment there meanwhile.
-        self._ended = True
-        self._wake.set()
-        keeper = self._thread
-        if keeper is not None and not keeper.is_current():
-            keeper.join(_KEEPER_GRACE)
+        self._end_keeper()
+        if adopting and self.adopter is not None:
+            self.adopter.deliver(deadline)
         if self.adopter is not None:
             self.adopter.close()
         return self._retire()
+
+    def _end_keeper(self) -> bool:
+        """End its thread, and wait for that a moment; whether it has ended."""
+        self._ended = True
+        self._wake.set()
+        keeper = self._thread
+        if keeper is None or keeper.is_current():
+            return True
+        keeper.join(_KEEPER_GRACE)
+        return not keeper.is_alive()
 
     def drain_here(self, deadline: float) -> bool:
         """The same on the calling thread, when no thread can be started."""
@@ -248,11 +252,14 @@ class Generation:
         self.spool.settle()
         for worker in self.workers.values():
             worker.drain_here(deadline)
+        if self.adopter is not None:
+            self.adopter.deliver(deadline)
+            self.adopter.close()
         return self._retire()
 
     def finish_at_exit(self, deadline: float) -> bool:
         """``stop``, or ``drain_here`` where the threads could not be started."""
-        return self.stop(deadline) if self._thread is not None else self.drain_here(deadline)
+        return self.stop(deadline, adopting=True) if self._thread is not None else self.drain_here(deadline)
 
     def abandon(self) -> None:
         """In a forked child: let go of the parent's descriptors. Its threads are not here."""
@@ -272,7 +279,7 @@ class Generation:
             self._retired = True
             self._done = done = self.is_delivered()
             if not done:
-                self._count_lost("memory", self.keeper.only_in_memory())
+                count_lost(self.workers, self._counters, "memory", self.keeper.only_in_memory())
                 if not self.workers and (left := self.left_bytes()):
                     say_undeliverable(self.spool.spool_id, left)
             self._losses.tend()

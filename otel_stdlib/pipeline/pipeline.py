@@ -225,7 +225,7 @@ class Pipeline(Encoders):
         done = True
         self._detach()
         for each in list(self._retiring):
-            if not each.stop(deadline):
+            if not each.stop(deadline, adopting=monotonic() < deadline):
                 done = False
                 if report:
                     say_left(self.name, each)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from otel_stdlib.delivery.worker import DestinationWorker
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.severity import severity_range_name
+from otel_stdlib.spool.keeper import Evicted
 
 if TYPE_CHECKING:
     from otel_stdlib.pipeline.generation import Generation
 
-__all__ = ["LossReport", "losses", "say_left", "say_undeliverable"]
+__all__ = ["LossReport", "count_lost", "count_rescued", "losses", "say_left", "say_undeliverable"]
 
 #: What the reasons of ``Spool`` and ``Keeper`` mean.
 _REASONS = {
@@ -75,6 +77,29 @@ def say_left(name: str, generation: Generation) -> None:
             f"{name}: {'; '.join(parts)}. The next process delivers them from {spool_id}",
             force=True,
         )
+
+
+def count_lost(
+    workers: Mapping[str, DestinationWorker], counters: Counters, reason: str, lost: Sequence[Evicted]
+) -> None:
+    """Count what each destination lost, there and in all; without a destination it is lost once."""
+    if not workers:
+        _add(counters, reason, lost[0].by_severity)
+        return
+    for worker, entry in zip(workers.values(), lost, strict=True):
+        worker.status.counters.add(reason, sum(entry.by_severity.values()))
+        _add(counters, reason, entry.by_severity)
+
+
+def count_rescued(worker: DestinationWorker, counters: Counters, counts: Mapping[int, int]) -> None:
+    """Take back what was counted as evicted and was delivered all the same."""
+    worker.status.counters.add("evicted", -sum(counts.values()))
+    _add(counters, "evicted", {severity: -count for severity, count in counts.items()})
+
+
+def _add(counters: Counters, reason: str, counts: Mapping[int, int]) -> None:
+    for severity, count in counts.items():
+        counters.add(f"{reason}:{severity}", count)
 
 
 class LossReport:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from otel_stdlib.spool.frame import Frame
 from otel_stdlib.spool.reader import Reader
 from otel_stdlib.spool.segment import Segment
+from otel_stdlib.spool.supply import FIRST_BYTES
 from otel_stdlib.spool.writer import NO_FLOOR, Spool
 
 __all__ = ["Evicted", "Keeper"]
@@ -24,6 +25,8 @@ _WARNING = 30
 #: 150 ms, which is time enough to make one; a process that hardly logs makes none, and so does each
 #: of many short-lived generations.
 _WANTED_AT = 1 / 8
+#: The first one is small: a process that logs some hundred records never fills it.
+_WANTED_FIRST_AT = 1 / 2
 #: With ``overflow: block`` every level waits.
 _EVERY_LEVEL = 1 << 200
 _PIECE = 1000
@@ -78,7 +81,9 @@ class Keeper:
             self._ahead = 2 if now - self._rolled_at < 1.0 else 1
             self._rolled_at = now
             self._last_number = tip.number
-        if tip.reserved - tip.base < tip.capacity * _WANTED_AT:
+        first = tip.capacity <= FIRST_BYTES < spool.options.segment_bytes
+        wanted_at = _WANTED_FIRST_AT if first else _WANTED_AT
+        if tip.reserved - tip.base < tip.capacity * wanted_at:
             return
         for _ in range(self._ahead):
             following = spool.chain.get(tip.number)

@@ -30,7 +30,7 @@ class SpoolOptions:
     directory: str | os.PathLike[str] | None = None
     #: The cap of one process's spool.
     max_bytes: int = 1 << 30
-    #: The size of one segment file; the first one is an eighth of it.
+    #: The size of one segment file; the first two are smaller.
     segment_bytes: int = 8 << 20
     #: What a returned log call survives: ``process``, ``os``, ``record`` or ``memory``.
     durability: str = "process"

@@ -15,7 +15,7 @@ from otel_stdlib.spool.manifest import Manifest, Target
 from otel_stdlib.spool.reader import Reader
 from otel_stdlib.spool.segment import SAFE_OPEN, Descriptor, parse_header, segment_name
 
-__all__ = ["Orphan", "OrphanSegment", "OrphanStore", "Scanner"]
+__all__ = ["Orphan", "OrphanSegment", "OrphanStore", "Scanner", "tidy"]
 
 _SEGMENT = re.compile(r"([0-9a-f]{8})\.seg\Z")
 _HEADER_READ = 256 << 10
@@ -226,3 +226,18 @@ class Scanner:
         except OSError:
             directory.release()
             return None
+
+
+def tidy(root: Descriptor) -> int:
+    """Delete the spools of dead processes in which nothing waits; how many there were."""
+    count = 0
+    for orphan in Scanner(root, lambda: ()).scan(0.0):
+        if orphan.is_finished():
+            try:
+                orphan.remove()
+                count += 1
+                continue
+            except OSError:
+                pass  # a folder that may only be read
+        orphan.release()
+    return count

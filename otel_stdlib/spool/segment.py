@@ -6,6 +6,7 @@ kills the process with SIGBUS. Space is allocated before the mapping for the sam
 
 from __future__ import annotations
 
+import errno
 import io
 import mmap
 import os
@@ -22,8 +23,10 @@ __all__ = [
     "create_file",
     "create_memory",
     "delete_file",
+    "header_size",
     "parse_header",
     "segment_name",
+    "write_file",
 ]
 
 _HEADER = struct.Struct("<8sIIII")
@@ -77,9 +80,14 @@ def segment_name(number: int) -> str:
     return f"{number:08x}.seg"
 
 
+def header_size(manifest: bytes) -> int:
+    """How long the header of a segment is: whole pages."""
+    return -(-(_HEADER.size + len(manifest)) // _PAGE) * _PAGE
+
+
 def build_header(number: int, manifest: bytes) -> bytes:
     """The header's bytes, padded to whole pages."""
-    size = -(-(_HEADER.size + len(manifest)) // _PAGE) * _PAGE
+    size = header_size(manifest)
     check = zlib.crc32(manifest, zlib.crc32(struct.pack("<II", number, size)))
     return (_HEADER.pack(_MAGIC, number, size, len(manifest), check) + manifest).ljust(size, b"\0")
 
@@ -138,9 +146,9 @@ class Segment:
         size = min(size, self.capacity - offset)
         if size <= 0:
             return b""
+        view = self.view  # looked at first: what moves to the disk has a descriptor before it has no view
         if self.descriptor is not None:
             return os.pread(self.descriptor.fd, size, offset)
-        view = self.view
         return b"" if view is None else view[offset : offset + size]
 
     def abandon(self) -> None:
@@ -155,19 +163,29 @@ class Segment:
         if self.descriptor is not None:
             self.descriptor.close()
 
+    def move_to(self, descriptor: Descriptor) -> None:
+        """From now on it is in a file. Only when no writer can still be in it."""
+        self.descriptor = descriptor
+        self.view = None
+
     def unmap(self) -> None:
         """Give the mapping back; only when no writer can still be in it."""
         if self.descriptor is not None:
             self.view = None
 
 
-def create_memory(number: int, capacity: int) -> Segment:
-    """A segment in anonymous memory, private so that a forked child cannot write into it."""
+def create_memory(number: int, capacity: int, manifest: bytes | None = None) -> Segment:
+    """A segment in anonymous memory, private so that a forked child cannot write into it.
+
+    With ``manifest`` it has the header of a file, and ``write_file`` can bring it to the disk.
+    """
     if sys.platform == "win32":
         view = mmap.mmap(-1, capacity)
     else:
         view = mmap.mmap(-1, capacity, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    segment = Segment(number, capacity, 0, view, None)
+    header = b"" if manifest is None else build_header(number, manifest)
+    view[: len(header)] = header
+    segment = Segment(number, capacity, len(header), view, None)
     segment.prepared = True
     return segment
 
@@ -202,6 +220,33 @@ def create_file(directory_fd: int, number: int, capacity: int, manifest: bytes, 
     segment = Segment(number, capacity, len(header), view, descriptor)
     segment.prepared = prepare
     return segment
+
+
+def write_file(directory_fd: int, segment: Segment, start: int) -> Descriptor:
+    """Write a segment that is in memory, complete and no longer written to, to a file of its own.
+
+    What lies before the LSN ``start`` has been delivered and is left out. The file is not mapped.
+
+    Raises:
+        OSError: no space, a limit, no permission; nothing is left behind.
+    """
+    view = segment.view
+    assert view is not None
+    assert segment.header_size is not None
+    begin = max(segment.header_size, min(start - segment.base, segment.capacity))
+    name = segment_name(segment.number)
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | SAFE_OPEN
+    descriptor = Descriptor(os.open(name, flags, 0o600, dir_fd=directory_fd))
+    try:
+        for low, high in ((0, segment.header_size), (begin, segment.capacity)):
+            for offset in range(low, high, len(_ZEROS)):
+                piece = view[offset : min(offset + len(_ZEROS), high)]
+                if os.pwrite(descriptor.fd, piece, offset) < len(piece):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except OSError:
+        os.unlink(name, dir_fd=directory_fd)
+        raise
+    return descriptor
 
 
 def delete_file(directory_fd: int, number: int) -> OSError | None:

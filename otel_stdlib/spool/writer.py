@@ -14,7 +14,8 @@ from otel_stdlib.facts.threads import RLock, sleep
 from otel_stdlib.spool.directory import SpoolDirectory
 from otel_stdlib.spool.frame import MAGIC, MAX_PAYLOAD, PREFIX_SIZE, pack_prefix, pack_tail, seed_of
 from otel_stdlib.spool.options import SpoolOptions
-from otel_stdlib.spool.segment import Segment, create_file, create_memory, delete_file
+from otel_stdlib.spool.segment import Segment
+from otel_stdlib.spool.supply import Supply
 
 __all__ = ["DROPPED", "NO_FLOOR", "SEALED", "Spool"]
 
@@ -59,8 +60,7 @@ class Spool:
         self.seed = seed_of(spool_id)
         #: Below this level records are refused: raised by the keeper near the cap.
         self.floor = NO_FLOOR
-        #: The last failure to make a segment file, None when the disk works.
-        self.disk_error: OSError | None = None
+        self.supply = Supply(options, directory, manifest)
         self.segments: dict[int, Segment] = {}
         #: Which segment follows which; ``setdefault`` decides between two makers.
         self.chain: dict[int, Segment] = {}
@@ -72,8 +72,8 @@ class Spool:
         self._lock = RLock()
         self._depth = 0
         self._deferred = 0
-        self._numbers = iter(range(1, 1 << 31)).__next__
-        self._current = self._first_segment()
+        self._current = self.supply.first()
+        self.segments[self._current.number] = self._current
         self._closed = self._current
         #: The LSN below which every frame is committed.
         self.published = self._current.reserved
@@ -146,8 +146,8 @@ class Spool:
         while True:
             following = self.chain.get(segment.number)
             if following is None:
-                # The background thread was slower than the burst: made here, without its pages written.
-                following = self.extend(segment, prepare=False)
+                # The background thread was slower than the burst: made here, a large one without its pages written.
+                following = self.extend(segment, prepare=False, record=size)
                 if following is None:
                     return None, 0
             # A nested call may have gone further meanwhile; then this one walks the chain again,
@@ -192,47 +192,35 @@ class Spool:
 
     # -- making segments ----------------------------------------------------------------
 
-    def _first_segment(self) -> Segment:
-        # An eighth: the first record of a process waits for it.
-        size = max(64 << 10, self.options.segment_bytes >> 3)
-        return self._make(size, prepare=True) or self._make_memory(size)
+    @property
+    def disk_error(self) -> OSError | None:
+        """Why the disk takes no segment, None while it does."""
+        return self.supply.error
 
-    def extend(self, segment: Segment, *, prepare: bool) -> Segment | None:
-        """The segment after ``segment``: made if there is none. None: no room. Any thread."""
+    def extend(self, segment: Segment, *, prepare: bool, record: int = 0) -> Segment | None:
+        """The segment after ``segment``, with room for ``record`` bytes: made if there is none. None: no room."""
         if self.used_bytes() >= self.cap + _OVERSHOOT * self.options.segment_bytes:
             return None
-        made = self._make(self.options.segment_bytes, prepare=prepare)
-        if made is None and self.directory is not None and self.memory_is_full():
-            return None
-        made = made or self._make_memory(self.options.segment_bytes)
+        size = self.supply.size_after(segment, record)
+        made = self.supply.on_disk(size, prepare=prepare, record=record)
+        if made is None:
+            if self.directory is not None and self.memory_is_full():
+                return None
+            made = self.supply.in_memory(size, record)
+        return self.link(segment, made)
+
+    def link(self, segment: Segment, made: Segment) -> Segment:
+        """Put ``made`` behind ``segment``; what is there then, another thread's perhaps."""
+        self.segments[made.number] = made
         winner = self.chain.setdefault(segment.number, made)
         if winner is not made:
             self.discard(made)
         return winner
 
-    def _make(self, capacity: int, *, prepare: bool) -> Segment | None:
-        if self.directory is None:
-            return None
-        number = self._numbers()
-        try:
-            segment = create_file(self.directory.fd, number, capacity, self.manifest, prepare=prepare)
-        except OSError as error:
-            self.disk_error = error
-            return None
-        self.disk_error = None
-        self.segments[number] = segment
-        return segment
-
-    def _make_memory(self, capacity: int) -> Segment:
-        segment = create_memory(self._numbers(), capacity)
-        self.segments[segment.number] = segment
-        return segment
-
     def discard(self, segment: Segment) -> None:
         """Take a segment out and delete its file."""
         self.segments.pop(segment.number, None)
-        if segment.on_disk and self.directory is not None:
-            self.disk_error = delete_file(self.directory.fd, segment.number) or self.disk_error
+        self.supply.delete(segment)
 
     # -- what readers and the keeper ask --------------------------------------------------
 
@@ -267,6 +255,18 @@ class Spool:
             segment.abandon()
         if self.directory is not None:
             self.directory.abandon()
+
+    def move_to(self, segment: Segment) -> bool:
+        """Let what follows go into ``segment``, which lies further on in the chain; False: not now. Keeper."""
+        if not self._lock.acquire(timeout=0.1):
+            return False
+        free = not self._depth and not self.sealed
+        if free:
+            former, self._current = self._current, segment
+            former.reserve(former.capacity, 1)  # full, for whoever comes along the chain
+            self.published = max(self.published, segment.reserved)
+        self._lock.release()
+        return free
 
     def settle(self) -> bool:
         """Publish what a call left that was cut short, or overtaken at its end; False while one is still inside."""

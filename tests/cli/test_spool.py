@@ -79,6 +79,14 @@ class TestLs:
         assert f"file (jsonl {tmp_path}/in-the-way/app.jsonl): 20 waiting, the oldest from 20" in done.stdout
         assert command(tmp_path, "ls").stdout == done.stdout
 
+    def test_deletes_what_is_delivered(self, tmp_path: Path, left: str) -> None:
+        """A program that never logs itself, rq's parent for one, tidies up so; what waits stays."""
+        run(tmp_path, 'configure()\nsay("d")\nassert queue_handler().flush(60)\nos._exit(0)\n')
+        assert len(spools(tmp_path)) == 2
+        done = command(tmp_path, "ls")
+        assert done.stdout.startswith("removed 1 spools of dead processes in which nothing waited\n")
+        assert spools(tmp_path) == [left]
+
     def test_a_living_process_is_seen_as_such(self, tmp_path: Path) -> None:
         """Its spool is in use, and looking at it takes nothing away from it."""
         script = 'configure()\nsay("live")\nprint("ready", flush=True)\nsys.stdin.read()\nsay("more")\n'

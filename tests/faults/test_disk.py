@@ -82,7 +82,7 @@ os.unlink(OUT)
         assert accepted(tmp_path).total() == found.total() + lost
 
     def test_a_limit_on_the_size_of_files(self, tmp_path: Path) -> None:
-        """``RLIMIT_FSIZE`` below a segment: as a full disk; lifted, the disk is used again."""
+        """``RLIMIT_FSIZE`` below the smallest segment: as a full disk; lifted, the disk is used again."""
         run(
             tmp_path,
             HELPERS
@@ -90,7 +90,7 @@ os.unlink(OUT)
 configure(segment_bytes=1 << 18, max_bytes=1 << 21)
 say("first")
 assert queue_handler().flush(60)
-limit(1 << 17)
+limit(1 << 15)
 for i in range(3000): say_later(f"limited-{i} " + "x" * 400)
 assert queue_handler().health()["disk_error"], queue_handler().health()
 limit(resource.RLIM_INFINITY)
