@@ -126,7 +126,7 @@ class Replay:
             else:
                 by_origin.setdefault(parsed.origin, []).append((parsed.frame, line))
         dead = DeadLetterFile(path, self._identity, _NEVER)
-        server = Attempts(self._destination, self._policy, dead, Status(self._counters), None)
+        server = Attempts(self._destination, self._policy, dead, Status(self._counters), None, wait_out=False)
         for origin, letters in by_origin.items():
             letters.sort(key=lambda letter: letter[0].lsn)
             for start in range(0, len(letters), _ROUND):

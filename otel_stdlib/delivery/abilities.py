@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
-from otel_stdlib.delivery.contract import Origin
+from otel_stdlib.delivery.contract import Batch, Origin, Outcome
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.spool.frame import Frame
 
-__all__ = ["WithCounters", "WithLostFrom", "WithMeanwhile", "WithPreview", "do_nothing"]
+__all__ = [
+    "WithCounters",
+    "WithLostFrom",
+    "WithMeanwhile",
+    "WithPosition",
+    "WithPreview",
+    "WithTryOut",
+    "do_nothing",
+]
 
 
 @runtime_checkable
@@ -28,6 +36,28 @@ class WithLostFrom(Protocol):
 
         Asked after each ``position``. Where it lies before the spool's cursor, the spool is read again
         from there, as far as its segments still exist.
+        """
+
+
+@runtime_checkable
+class WithPosition(Protocol):
+    """A destination that says whether its target keeps a position, which must not pass a record that waits.
+
+    Where it does, a refusal becomes a dead letter at once, unless it has ``try_out`` as well.
+    """
+
+    keeps_position: bool
+
+
+@runtime_checkable
+class WithTryOut(Protocol):
+    """One that can ask its target for a record's verdict without storing the record."""
+
+    def try_out(self, batch: Batch) -> Outcome:
+        """The verdict on a batch of one record. Nothing is stored, and no position moves.
+
+        Raises:
+            DeliveryError: as ``deliver``.
         """
 
 

@@ -9,11 +9,12 @@ from otel_stdlib.delivery.abilities import WithLostFrom, WithMeanwhile, WithPrev
 from otel_stdlib.delivery.ahead import ReadAhead
 from otel_stdlib.delivery.backlog import Backlog, backlog_of
 from otel_stdlib.delivery.breaker import Breaker, BreakerState
-from otel_stdlib.delivery.contract import Batch, Destination, Verdict
+from otel_stdlib.delivery.contract import Batch, Destination, Outcome, Verdict
 from otel_stdlib.delivery.deadletter import DeadLetterFile
 from otel_stdlib.delivery.lane import Lane, accepted
 from otel_stdlib.delivery.outage import OutageNotice
 from otel_stdlib.delivery.policy import DeliveryPolicy
+from otel_stdlib.delivery.refusals import Refusals
 from otel_stdlib.delivery.retry import asked_pause
 from otel_stdlib.delivery.status import Status
 from otel_stdlib.facts.clock import Clock, monotonic
@@ -43,6 +44,7 @@ class Attempts:
     Args:
         accept: whether the destination wants a frame; None: all. What it does not want is
             settled without being sent, and is not lost.
+        wait_out: whether a run of refusals is an outage; False: every refusal is a dead letter.
     """
 
     def __init__(
@@ -53,11 +55,12 @@ class Attempts:
         status: Status,
         accept: Callable[[Frame], bool] | None,
         clock: Clock = monotonic,
+        *,
+        wait_out: bool = True,
     ) -> None:
         self.destination = destination
         self.breaker = Breaker(policy.circuit_breaker_threshold, policy.circuit_breaker_timeout)
         self._policy = policy
-        self._dead_letters = dead_letters
         self._status = status
         self._accept = accept
         self._notice = OutageNotice(destination.name, policy.max_retries, accept)
@@ -71,6 +74,9 @@ class Attempts:
         self._not_before = 0.0
         self._at = _At.SOURCE
         self._ahead = ReadAhead(policy)
+        self._refusals = Refusals(
+            destination, dead_letters, status, accept, enabled=wait_out and dead_letters.kept
+        )
         if isinstance(destination, WithMeanwhile):
             destination.meanwhile = self._read_ahead
         self._preview = destination.preview if isinstance(destination, WithPreview) else None
@@ -100,9 +106,10 @@ class Attempts:
                 return False
             if lane.work:
                 self._deliver(lane)
-            self._at = _At.SOURCE
             if lane.rejected:
-                self._bury(lane)
+                self._at = _At.LETTERS
+                self._refusals.bury(lane)
+            self._at = _At.SOURCE
             if not lane.busy:
                 lane.finish()
         except (KeyboardInterrupt, SystemExit, GeneratorExit):
@@ -114,6 +121,8 @@ class Attempts:
     def _is_due(self, lane: Lane, now: float) -> bool:
         if now < self._not_before:
             return False
+        if self._refusals.waiting:  # the server answers: each source asks it by itself, with one record
+            return lane.backoff.due <= now
         if self.breaker.allows(now):
             return lane.backoff.due <= now
         if now < self._next_probe:
@@ -146,23 +155,27 @@ class Attempts:
             self.destination.open()
             self._open = True
         if not lane.positioned:
-            position = self.destination.position(lane.source.origin)
-            lost = self._lost_from(lane.source.origin) if self._lost_from is not None else None
-            self._at = _At.SOURCE
-            if lost is not None and lane.go_back(lost):
-                say(
-                    f"lost:{self.destination.name}",
-                    f"{self.destination.name} lost records that it had acknowledged: what the spool still has "
-                    "of them is sent again",
-                )
-            in_work = lane.busy
-            known = lane.place(position)
-            if known:
-                self._status.counters.add("duplicate", known)
-            if in_work and not lane.busy:  # only the answer had been lost
-                self._alive(lane)
-                lane.finish()
+            self._place(lane)
         return True
+
+    def _place(self, lane: Lane) -> None:
+        """Go on where the target says that it is."""
+        position = self.destination.position(lane.source.origin)
+        lost = self._lost_from(lane.source.origin) if self._lost_from is not None else None
+        self._at = _At.SOURCE
+        if lost is not None and lane.go_back(lost):
+            say(
+                f"lost:{self.destination.name}",
+                f"{self.destination.name} lost records that it had acknowledged: what the spool still has "
+                "of them is sent again",
+            )
+        in_work = lane.busy
+        known = lane.place(position)
+        if known:
+            self._status.counters.add("duplicate", known)
+        if in_work and not lane.busy:  # only the answer had been lost
+            self._alive(lane)
+            lane.finish()
 
     def _read(self, lane: Lane, now: float, urgent: bool) -> bool:
         self._at = _At.SOURCE
@@ -197,15 +210,29 @@ class Attempts:
                 self._preview(lane.source.origin, accepted(shown, self._accept))
 
     def _deliver(self, lane: Lane) -> None:
+        if self._refusals.waiting:
+            lane.split_first()
+            self.breaker.half_open()
         batch = lane.work[0]
         self._at = _At.BATCH
         self._delivering = lane
+        outcomes: Sequence[Outcome] | None
         try:
             outcomes = self.destination.deliver(batch)
         except PermanentError as error:
-            # The server answered: it is well, and one record or more is not.
-            self._alive(lane)
-            lane.halve(self._status.error(error))
+            text = self._status.error(error)
+            if len(batch.frames) > 1:
+                # The server answered: it is well, and one record or more is not.
+                self._alive(lane)
+                lane.halve(text)
+                return
+            outcomes = [Outcome(Verdict.REJECTED, text)]
+        if self._refusals.are_an_outage(lane, batch, outcomes):
+            if self._refusals.look_beyond(lane):
+                self._alive(lane)
+            else:
+                self._probed = False
+                self._refusals.wait(lane, outcomes or (), self.breaker, self._notice, self._clock())
             return
         stored, duplicate, again = lane.take(batch, outcomes)
         self._spent = batch
@@ -239,26 +266,13 @@ class Attempts:
         self.breaker.fail(now)
         self._next_probe = max(self._next_probe, now + self._policy.health_check_interval)
 
-    def _bury(self, lane: Lane) -> None:
-        self._at = _At.LETTERS
-        self._dead_letters.write(lane.source.origin, lane.rejected)
-        count = len(lane.rejected)
-        reason = lane.rejected[-1][1]
-        lane.rejected.clear()
-        self._status.counters.add("rejected", count)
-        say(
-            f"rejected:{self.destination.name}",
-            f"{self.destination.name} refused {count} records for good, kept in "
-            f"{self._dead_letters.path or 'memory'}: {reason}",
-        )
-        self._at = _At.SOURCE
-
     def _failed(self, lane: Lane, error: BaseException, now: float) -> None:
         """Note a failure against what failed: a spool or a full disk is not the destination's fault."""
         text = self._status.error(error)
         if isinstance(error, ThrottledError):
             # The server is well and asks for time: for all that goes to it.
-            self.breaker.succeed()
+            if not self._refusals.waiting:
+                self.breaker.succeed()
             lane.backoff.fail(now, error.retry_after)
             self._not_before = now + asked_pause(error.retry_after)
         else:

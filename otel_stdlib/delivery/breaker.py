@@ -57,6 +57,11 @@ class Breaker:
         if self._opened_at is not None:
             self._half = True
 
+    def trip(self, now: float) -> None:
+        """Open it at once: what was answered leaves no doubt."""
+        self._failures = max(self._failures, self._threshold - 1)
+        self.fail(now)
+
     def fail(self, now: float) -> None:
         """A failure."""
         self._failures += 1

@@ -44,6 +44,9 @@ class DeadLetterFile:
         on_evicted: gets, by severity number, how many letters went that way.
     """
 
+    #: False: what is written here waits elsewhere, so no outage is waited out for it.
+    kept = True
+
     def __init__(
         self,
         path: Path | None,

@@ -116,6 +116,8 @@ class FallbackSource:
 class _Unkept(DeadLetterFile):
     """No dead letters: what the fallback refuses still waits in the spool for the primary."""
 
+    kept = False
+
     def write(self, origin: Origin, letters: Sequence[tuple[Frame, str]]) -> None:
         """Keep nothing; the worker counts."""
 

@@ -50,6 +50,12 @@ class Lane:
         self.failures = 0
         #: What lies below does not linger: somebody waits for it. Set by other threads.
         self.hurry = 0
+        #: Records behind the cursor that are stored already: not to be sent when their turn comes.
+        self.ahead: set[int] = set()
+        #: A reason ("": any) and an LSN: what is refused for it below that is at fault itself (see ``refusals.py``).
+        self.cleared: tuple[str, int] | None = None
+        #: In an outage: the last record that was refused, and how far was looked for one that is not.
+        self.tried = self.scan = 0
 
     @property
     def busy(self) -> bool:
@@ -118,6 +124,8 @@ class Lane:
     def begin(self, frames: Sequence[Frame], start: int, end: int) -> None:
         """Take up a stretch."""
         self.stretch_end = end
+        if self.ahead:
+            frames = [frame for frame in frames if frame.lsn not in self.ahead]
         if frames:
             self.work.append(Batch(self.source.origin, frames, start, end))
 
@@ -159,6 +167,27 @@ class Lane:
         self.work.appendleft(Batch(batch.origin, batch.frames[middle:], cut, batch.end, batch.memo))
         self.work.appendleft(Batch(batch.origin, batch.frames[:middle], batch.start, cut, batch.memo))
 
+    def split_first(self) -> None:
+        """Leave one record in the first batch: the others wait for what becomes of it."""
+        batch = self.work.popleft()
+        if len(batch.frames) > 1:
+            cut = batch.frames[1].lsn
+            self.work.appendleft(Batch(batch.origin, batch.frames[1:], cut, batch.end, batch.memo))
+            batch = Batch(batch.origin, batch.frames[:1], batch.start, cut, batch.memo)
+        self.work.appendleft(batch)
+
+    def skip(self, lsn: int) -> None:
+        """A record was stored before its turn: it is not sent again."""
+        self.ahead.add(lsn)
+        kept: deque[Batch] = deque()
+        for batch in self.work:
+            frames = [frame for frame in batch.frames if frame.lsn != lsn]
+            if len(frames) == len(batch.frames):
+                kept.append(batch)
+            elif frames:
+                kept.append(Batch(batch.origin, frames, batch.start, batch.end, batch.memo))
+        self.work = kept
+
     def note_unexpected(self) -> bool:
         """One more error that no destination should raise; True when the batch is to be halved for it."""
         self.unexpected += 1
@@ -177,6 +206,10 @@ class Lane:
         """Everything below ``end`` is settled."""
         self.source.save_cursor(end)
         self.cursor = end
+        if self.ahead:
+            self.ahead = {lsn for lsn in self.ahead if lsn >= end}
+        if self.cleared is not None and self.cleared[1] <= end:
+            self.cleared = None
 
 
 def accepted(frames: Sequence[Frame], accept: Callable[[Frame], bool] | None) -> Sequence[Frame]:

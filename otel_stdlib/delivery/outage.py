@@ -31,13 +31,26 @@ class OutageNotice:
         """Report that it takes nothing, and what waits for it, once it has failed often enough."""
         if lane.backoff.failures < self._after:
             return
-        backlog = backlog_of(lane, self._accept)
-        waiting = f"{backlog.text}, the oldest for {backlog.age}" if backlog.records else "records"
-        verb = "waits" if backlog.records == 1 else "wait"
         self._reported |= say(
             f"failing:{self._name}",
-            f"{self._name} does not take records; {waiting} {verb} in the spool. {text}",
+            f"{self._name} does not take records; {self._waiting(lane)} in the spool. {text}",
         )
+
+    def refuses(self, lane: Lane, reason: str) -> None:
+        """Report, once in an outage, that it refuses everything, and that this is not the records' fault."""
+        if self._reported:
+            return
+        self._reported = say(
+            f"refusing:{self._name}",
+            f"{self._name} refuses one record after the other; {self._waiting(lane)} in the spool until one is stored. "
+            f"{reason}",
+            force=True,
+        )
+
+    def _waiting(self, lane: Lane) -> str:
+        backlog = backlog_of(lane, self._accept)
+        waiting = f"{backlog.text}, the oldest for {backlog.age}" if backlog.records else "records"
+        return f"{waiting} {'waits' if backlog.records == 1 else 'wait'}"
 
     def works(self, lane: Lane) -> None:
         """Report that it takes records again, where it was reported that it did not. Before they are settled."""

@@ -29,6 +29,8 @@ _LARGE = 2 << 20
 class JSONLDestination:
     """Appends records to one file. The file's sidecar is the cursor of every spool.
 
+    A record is refused by ``render`` alone, never by the file: each refusal is the record's own fault.
+
     Args:
         options: the file and its rotation.
         name: the name of the handler.
@@ -37,6 +39,8 @@ class JSONLDestination:
         counters: where to count: see ``BlockFile``.
         wall: seconds since 1970 UTC, for rotation by time.
     """
+
+    keeps_position = True
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from otel_stdlib.delivery.abilities import do_nothing
 from otel_stdlib.delivery.contract import Batch, Origin, Outcome
 from otel_stdlib.facts.counters import Counters
+from otel_stdlib.facts.errors import RetryableError
 from otel_stdlib.facts.identity import Identity
 from otel_stdlib.handlers.kafka.options import KafkaOptions
 from otel_stdlib.handlers.kafka.plain import PlainSender
@@ -37,6 +38,8 @@ class KafkaDestination:
         self.identity = identity_of(options)
         self.counters = counters or Counters()
         self.options = options
+        #: With transactions the brokers keep a position: what is stored out of order would move it.
+        self.keeps_position = options.transactional
         #: Called inside ``deliver`` when the brokers work on a batch: see ``WithMeanwhile``.
         self.meanwhile: Callable[[], None] = do_nothing
         self._sender: PlainSender | TransactionalSender = (
@@ -63,6 +66,12 @@ class KafkaDestination:
     def deliver(self, batch: Batch) -> Sequence[Outcome] | None:
         """Store a batch: an answer for each record comes from its delivery report."""
         return self._sender.deliver(batch)
+
+    def try_out(self, batch: Batch) -> Outcome:
+        """Send one record in a transaction that is aborted."""
+        if isinstance(self._sender, TransactionalSender):
+            return self._sender.try_out(batch)
+        raise RetryableError("without transactions a record cannot be tried out")
 
     def probe(self) -> None:
         """Ask whether brokers answer."""

@@ -185,6 +185,10 @@ class SpoolProducer:
             self._hanging = False
         return self._transact(frames, cursor, alone=alone, commit=True)
 
+    def try_out(self, frames: Sequence[Frame]) -> tuple[dict[int, Outcome], list[int]]:
+        """The same for a transaction that is aborted: no outcome where all frames would be stored."""
+        return self._transact(frames, self.cursor or Cursor(), alone=True, commit=False)
+
     def _transact(
         self, frames: Sequence[Frame], cursor: Cursor, *, alone: bool, commit: bool
     ) -> tuple[dict[int, Outcome], list[int]]:

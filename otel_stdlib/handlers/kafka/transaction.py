@@ -17,6 +17,7 @@ from otel_stdlib.handlers.kafka.sender import STORED
 
 __all__ = ["TransactionalSender"]
 
+_REJECTED = "kafka.rejected"
 _DUPLICATE = Outcome(Verdict.DUPLICATE, "its transaction was committed")
 #: Spools that have a producer of their own at once; each has a few threads.
 _MOST_PRODUCERS = 4
@@ -102,13 +103,31 @@ class TransactionalSender:
             self._counters.add("sent_alone", len(batch.frames))
             producer.discard()
         outcomes.update(rejected)
+        if len(rejected) == len(batch.frames):
+            # Perhaps the brokers take nothing at all: the next try asks them again.
+            batch.memo.pop(_REJECTED, None)
         answer = [outcomes[frame.lsn] for frame in batch.frames]
         return None if all(outcome is STORED for outcome in answer) else answer
+
+    def try_out(self, batch: Batch) -> Outcome:
+        """The brokers' verdict on one record, in a transaction that is aborted.
+
+        Raises:
+            RetryableError: there is none.
+            PermanentError: the record has no readable topic.
+        """
+        producer = self._producer(batch.origin)
+        if not producer.placed:
+            producer.place()
+        found, again = producer.try_out(batch.frames)
+        if again:
+            return Outcome(Verdict.RETRY, "the brokers took it neither alone nor with others")
+        return next(iter(found.values()), STORED)
 
     @staticmethod
     def _rejected(batch: Batch) -> dict[int, Outcome]:
         """What this batch is known to hold that is refused, kept over its tries."""
-        found = batch.memo.setdefault("kafka.rejected", {})
+        found = batch.memo.setdefault(_REJECTED, {})
         return found if isinstance(found, dict) else {}
 
     def probe(self) -> None:

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from otel_stdlib.delivery.abilities import do_nothing
-from otel_stdlib.delivery.contract import DUPLICATE, STORED, Batch, Origin, Outcome
+from otel_stdlib.delivery.contract import DUPLICATE, STORED, Batch, Origin, Outcome, Verdict
 from otel_stdlib.facts.clock import Clock, monotonic, wall_ns
 from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.errors import DeliveryError, PermanentError, RetryableError
@@ -48,10 +48,8 @@ _CAREFUL = "postgres.careful"
 _PIECE = "postgres.piece"
 #: How many times smaller a piece is than the one that took too long.
 _SMALLER = 4
-#: SQLSTATE of a table that is not there.
-_GONE = "42P01"
-#: SQLSTATE of a server that only reads.
-_READ_ONLY = "25006"
+#: SQLSTATE of a table that is not there, and of a server that only reads.
+_GONE, _READ_ONLY = "42P01", "25006"
 _PROBE = "SELECT current_setting('transaction_read_only')"
 
 
@@ -74,6 +72,7 @@ class PostgresDestination:
         now_ns: Callable[[], int] = wall_ns,
     ) -> None:
         self.name = name
+        self.keeps_position = True
         self.identity = identity_of(options)
         #: Called inside ``deliver`` when the server has a batch's rows and works on them.
         self.meanwhile: Callable[[], None] = do_nothing
@@ -114,15 +113,7 @@ class PostgresDestination:
         return self._session or self._connect()
 
     def _connect(self) -> Session:
-        key = self.identity.key
-        if not slots.take(key, self._options.pool_size):
-            raise RetryableError(f"all {self._options.pool_size} connections of 'pool_size' are in use")
-        try:
-            session = Session(self._options)
-        except BaseException:
-            slots.release(key)
-            raise
-        self._session = session
+        self._session = session = slots.connect(self._options, self.identity.key)
         if self._orphaned is not None:
             session.end_orphan(self._orphaned)
             self._orphaned = None
@@ -131,8 +122,7 @@ class PostgresDestination:
     def position(self, origin: Origin) -> int | None:
         """The offset of a spool; None: none is kept."""
         try:
-            session, _ = self._ready()
-            rows = session.execute(self._offsets.read, (origin.key,))
+            rows = self._ready()[0].execute(self._offsets.read, (origin.key,))
         except SqlError as error:
             raise self._failed(error) from None
         return int(rows[0][0]) if rows else None
@@ -148,6 +138,21 @@ class PostgresDestination:
                 self._layout = None
                 batch.memo[_CAREFUL] = True
         return self._deliver(batch, careful=True)
+
+    def try_out(self, batch: Batch) -> Outcome:
+        """Store one record in a transaction that is rolled back."""
+        stream: RowStream | None = None
+        try:
+            session, layout = self._ready()
+            self._origins.add(batch.origin, layout.shape)
+            stream = self._origins.stream(batch.origin, batch.frames, careful=True, at_end=self.meanwhile)
+            session.try_out(begin_sql(self._options), layout.copy_sql, stream)
+        except SqlError as error:
+            failed = self._refused(error, stream, batch)
+            if isinstance(failed, RetryableError):
+                raise failed from None
+            return Outcome(Verdict.REJECTED, str(failed))
+        return STORED
 
     def preview(self, origin: Origin, frames: Sequence[Frame]) -> None:
         """Make the first rows of the next batch, for which the server would wait."""
@@ -282,8 +287,7 @@ class PostgresDestination:
         """Delete the offset row of a spool that is gone. A failure leaves a row that upkeep deletes later."""
         self._origins.forget(origin)
         try:
-            session, _ = self._ready()
-            session.execute(self._offsets.delete, (origin.key,))
+            self._ready()[0].execute(self._offsets.delete, (origin.key,))
         except SqlError as error:
             self._failed(error)
         except RetryableError:

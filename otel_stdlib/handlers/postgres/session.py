@@ -160,6 +160,14 @@ class Session:
         if self._connection.get_transaction_status() != _IDLE:
             raise SqlError(Failure(None, "COMMIT did not end the transaction"), lost=False)
 
+    def try_out(self, begin: str, copy_sql: str, stream: RowStream) -> None:
+        """COPY a stream of rows and take it back. What a COMMIT would check is checked."""
+        self.in_transaction = True
+        self.execute(begin)
+        self.copy(copy_sql, stream)
+        self.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        self.rollback()
+
     def rollback(self) -> None:
         """End a transaction that failed; a connection that cannot even do that is closed."""
         try:

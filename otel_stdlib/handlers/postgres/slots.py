@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 
+from otel_stdlib.facts.errors import RetryableError
 from otel_stdlib.facts.threads import Lock
+from otel_stdlib.handlers.postgres.options import PostgresOptions
+from otel_stdlib.handlers.postgres.session import Session
 
-__all__ = ["release", "take"]
+__all__ = ["connect", "release", "take"]
 
 _lock = Lock()
 _open: dict[tuple[int, str], int] = {}
@@ -24,6 +27,22 @@ def take(key: str, limit: int) -> bool:
             return False
         _open[place] = count + 1
         return True
+
+
+def connect(options: PostgresOptions, key: str) -> Session:
+    """A connection in a place of its own, to be released when it is closed.
+
+    Raises:
+        RetryableError: all places are taken.
+        SqlError: there is no connection.
+    """
+    if not take(key, options.pool_size):
+        raise RetryableError(f"all {options.pool_size} connections of 'pool_size' are in use")
+    try:
+        return Session(options)
+    except BaseException:
+        release(key)
+        raise
 
 
 def release(key: str) -> None:
