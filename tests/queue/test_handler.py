@@ -191,21 +191,6 @@ class TestBehindIt:
         assert text.startswith("tests.queue ERROR test_handler.py ann it failed: 5\nTraceback")
         assert "ValueError: because" in text
 
-    def test_a_broken_handler_does_not_keep_records_from_the_others(self, logger: logging.Logger) -> None:
-        """Each destination has its own cursor and thread."""
-
-        class Broken(logging.Handler):
-            def handle(self, record: logging.LogRecord) -> bool:
-                raise RuntimeError("broken")
-
-        keep = Keep()
-        handler = OTelQueueHandler(handlers=[Broken(), keep])
-        logger.addHandler(handler)
-        for n in range(100):
-            logger.info("%d", n)
-        assert handler.flush(60)
-        assert [r.getMessage() for r in keep.records] == [str(n) for n in range(100)]
-
     def test_two_files_each_get_everything(self, logger: logging.Logger, tmp_path: Path) -> None:
         """One spool, two destinations, the same uids in both."""
         files = [JSONLFileHandler(filename=tmp_path / name) for name in ("a.jsonl", "b.jsonl")]
