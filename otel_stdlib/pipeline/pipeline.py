@@ -22,6 +22,7 @@ from otel_stdlib.pipeline.outlet import Outlet
 from otel_stdlib.pipeline.report import losses, say_left
 from otel_stdlib.pipeline.sieve import Sieve
 from otel_stdlib.record.formatter import OTelFormatter
+from otel_stdlib.spool.directory import abandon_inherited
 from otel_stdlib.spool.forkguard import new_guard
 from otel_stdlib.spool.options import SpoolOptions
 from otel_stdlib.spool.writer import SEALED
@@ -163,12 +164,14 @@ class Pipeline(Encoders):
         self._starting = False
         self._early = []
         self.counters.after_fork()
-        generation, self._generation = self._generation, None
-        self._retiring = []
+        inherited = [*self._retiring, self._generation]
+        self._generation, self._retiring = None, []
         self._detaching = RLock()
         self._guard = _NOT_STARTED
-        if generation is not None:
-            generation.abandon()
+        for generation in inherited:
+            if generation is not None:
+                generation.abandon()
+        abandon_inherited()
 
     def after_fork_in_child(self) -> None:
         """Let go of the parent's spool at once, where Python runs fork hooks."""

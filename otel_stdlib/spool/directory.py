@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 
 from otel_stdlib.facts.clock import wall
+from otel_stdlib.facts.forks import ForkRegistry
 from otel_stdlib.spool.ids import is_spool_id
 from otel_stdlib.spool.lock import LOCK_NAME, try_lock
 from otel_stdlib.spool.place import open_directory
 from otel_stdlib.spool.segment import Descriptor
 
-__all__ = ["MANIFEST_NAME", "NEWBORN_PREFIX", "SpoolDirectory", "remove_newborn"]
+__all__ = ["MANIFEST_NAME", "NEWBORN_PREFIX", "SpoolDirectory", "abandon_inherited", "remove_newborn"]
 
 NEWBORN_PREFIX = ".new-"
 MANIFEST_NAME = "manifest.json"
@@ -22,13 +23,19 @@ _NEWBORN_AGE = 60.0
 
 
 class SpoolDirectory:
-    """An open and locked spool directory. The lock lives as long as this object."""
+    """An open and locked spool directory. The lock lives as long as this object.
+
+    A child that is forked meanwhile closes its copies at once, whichever part of its parent held them:
+    a lock that a child keeps outlives the parent, and hides what waits from everyone who could deliver it.
+    """
 
     def __init__(self, root: Descriptor, spool_id: str, directory: Descriptor, lock: Descriptor) -> None:
         self.root = root
         self.spool_id = spool_id
         self._directory = directory
         self._lock = lock
+        self._pid = os.getpid()
+        _open.add(self)
 
     @property
     def fd(self) -> int:
@@ -93,9 +100,15 @@ class SpoolDirectory:
         self._lock.close()
 
     def abandon(self) -> None:
-        """In a forked child: close the inherited descriptors, unlock nothing."""
-        self._lock.close()
-        self._directory.close()
+        """In a forked child: close the inherited descriptors, unlock nothing. Elsewhere it does nothing."""
+        if self._pid != os.getpid():
+            self._lock.close()
+            self._directory.close()
+
+
+_open = ForkRegistry(SpoolDirectory.abandon)
+#: Let go of every spool that the parent held. For children of a C-level ``fork()``, which run no hooks.
+abandon_inherited = _open.run
 
 
 def remove_tree(root_fd: int, name: str) -> None:

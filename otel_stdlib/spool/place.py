@@ -59,14 +59,17 @@ def choose_root(
     explicit = environ.get("OTEL_STDLIB_SPOOL_DIR")
     if explicit:
         return Path(os.path.abspath(explicit))
-    base = environ.get("XDG_STATE_HOME", "")
+    # systemd's StateDirectory=: it makes the folders, gives them to the service's user, and lists them.
+    base = environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    if not os.path.isabs(base):
+        base = environ.get("XDG_STATE_HOME", "")
     if not os.path.isabs(base):
         # A uid without a passwd entry and without HOME has no home: ``expanduser`` would answer "~".
         home = environ.get("HOME") or (environ.get("USERPROFILE", "") if os.name == "nt" else "")
         if not os.path.isabs(home):
             raise SpoolUnavailable(
-                "no folder for the spool: neither 'directory', OTEL_STDLIB_SPOOL_DIR, XDG_STATE_HOME nor HOME "
-                "names an absolute path"
+                "no folder for the spool: neither 'directory', OTEL_STDLIB_SPOOL_DIR, STATE_DIRECTORY, "
+                "XDG_STATE_HOME nor HOME names an absolute path"
             )
         base = os.path.join(home, ".local", "state")
     return Path(base, "otel-stdlib", _file_name(service))

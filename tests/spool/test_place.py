@@ -25,10 +25,17 @@ MOUNTS = """\
 class TestChoose:
     def test_order(self) -> None:
         """Option, then variable, then state folder, then home."""
-        environ = {"OTEL_STDLIB_SPOOL_DIR": "/a", "XDG_STATE_HOME": "/b", "HOME": "/c"}
+        environ = {
+            "OTEL_STDLIB_SPOOL_DIR": "/a",
+            "STATE_DIRECTORY": "/var/lib/shop:/var/lib/other",
+            "XDG_STATE_HOME": "/b",
+            "HOME": "/c",
+        }
         assert choose_root("/o", "svc", environ) == Path("/o")
         assert choose_root(None, "svc", environ) == Path("/a")
         del environ["OTEL_STDLIB_SPOOL_DIR"]
+        assert choose_root(None, "svc", environ) == Path("/var/lib/shop/otel-stdlib/svc")
+        environ["STATE_DIRECTORY"] = "relative"
         assert choose_root(None, "svc", environ) == Path("/b/otel-stdlib/svc")
         del environ["XDG_STATE_HOME"]
         assert choose_root(None, "svc", environ) == Path("/c/.local/state/otel-stdlib/svc")
