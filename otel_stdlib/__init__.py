@@ -42,6 +42,7 @@ __all__ = [
     "fast_log_record",
     "format_traceparent",
     "generate_correlation_id",
+    "health",
     "inject_headers",
     "load_dict_config",
     "log",
@@ -90,6 +91,7 @@ if TYPE_CHECKING:  # what type checkers and editors read; a test holds that both
         SpoolFull,
         StateError,
     )
+    from otel_stdlib.handlers.attachment import health
     from otel_stdlib.queue.handler import OTelQueueHandler
     from otel_stdlib.queue.listener import OTelQueueListener
     from otel_stdlib.record.context import (
@@ -124,6 +126,7 @@ else:
             "otel_stdlib.facade.logger": "OTelLogger",
             "otel_stdlib.facts.diagnostics": "debug_logger",
             "otel_stdlib.facts.errors": "ConfigError MissingExtraError OTelStdlibError SpoolError SpoolFull StateError",
+            "otel_stdlib.handlers.attachment": "health",
             "otel_stdlib.queue.handler": "OTelQueueHandler",
             "otel_stdlib.queue.listener": "OTelQueueListener",
             "otel_stdlib.record.context": "ContextExecutor SpanContext attach current_context detach wrap_context",

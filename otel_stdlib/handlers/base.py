@@ -12,6 +12,7 @@ from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.filtering import WatchedFilters, run_filters
 from otel_stdlib.facts.identity import Identity
 from otel_stdlib.facts.options import check_seconds
+from otel_stdlib.handlers.attachment import Attachment, is_attached
 from otel_stdlib.pipeline.outlet import Accept, Outlet
 from otel_stdlib.pipeline.pipeline import Pipeline
 from otel_stdlib.record.formatter import OTelFormatter
@@ -19,7 +20,7 @@ from otel_stdlib.record.resource_options import ResourceOptions
 from otel_stdlib.spool.frame import Frame
 from otel_stdlib.spool.options import SpoolOptions
 
-__all__ = ["DestinationHandler", "EncodingHandler", "is_attached"]
+__all__ = ["DestinationHandler", "EncodingHandler"]
 
 
 class EncodingHandler(logging.Handler):
@@ -67,6 +68,8 @@ class EncodingHandler(logging.Handler):
             filters=filters,
             shutdown_timeout=check_seconds("shutdown_timeout", shutdown_timeout, 0),
         )
+        self._attachment = Attachment(self)
+        self.pipeline.watch = self._attachment.look
 
     def createLock(self) -> None:
         """Make the handler's lock, once.
@@ -117,12 +120,17 @@ class EncodingHandler(logging.Handler):
 
     def close(self) -> None:
         """Seal and signal: what was logged is delivered in the background. Never waits."""
+        self._attachment.closed()
         self.pipeline.close_soon()
         super().close()
 
     def stop(self, timeout: float | None = None) -> bool:
         """Deliver until the deadline and stop the threads; True when nothing is left."""
         return self.pipeline.stop(timeout)
+
+    def health(self) -> dict[str, Any]:
+        """The state of the spool and of its destinations: see ``docs/health.md``."""
+        raise NotImplementedError
 
     def record_formatter(self) -> OTelFormatter:
         """The formatter that shapes lines here: its own, the queue handler's, or the default one."""
@@ -262,9 +270,3 @@ class DestinationHandler(EncodingHandler):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.outlet_name} ({logging.getLevelName(self.level)})>"
-
-
-def is_attached(handler: logging.Handler) -> bool:
-    """Whether any logger has ``handler``: somebody else's configuration may have removed it."""
-    loggers = [logging.getLogger(), *list(logging.Logger.manager.loggerDict.values())]
-    return any(handler in logger.handlers for logger in loggers if isinstance(logger, logging.Logger))

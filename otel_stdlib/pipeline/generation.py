@@ -98,6 +98,8 @@ class Generation:
         #: Tells the keeper's thread to end.
         self._ended = False
         self._next_sync = 0.0
+        #: Called in each round until it is closed.
+        self.watch: Callable[[float], None] | None = None
         #: A spool that syncs looks at each tick whether it is time.
         self._glances = 4 if spool.options.durability == "os" else _GLANCES
         #: How far the delivery threads have been told of.
@@ -170,6 +172,8 @@ class Generation:
     def _round(self, now: float) -> None:
         self.keeper.tend(now)
         self._losses.tend()
+        if self.watch is not None and not self.spool.sealed:
+            self.watch(now)
         if self.spool.options.durability == "os" and now >= self._next_sync:
             self._next_sync = now + self.spool.options.sync_interval
             self.keeper.sync()

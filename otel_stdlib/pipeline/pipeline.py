@@ -67,6 +67,8 @@ class Pipeline(Encoders):
         self.shutdown_timeout = shutdown_timeout
         #: Whether SIGTERM drains every pipeline of the process, where it would kill at once.
         self.drain_on_sigterm = False
+        #: Called by the keeper's thread now and then, with the monotonic time.
+        self.watch: Callable[[float], None] | None = None
         self.respect_level = respect_level
         self._filters = filters
         self.counters = Counters()
@@ -146,6 +148,9 @@ class Pipeline(Encoders):
         self._sifting = (sieve, self._append)
         sieve.watch(self.choose_encoder)
         self.choose_encoder()
+        generation.watch = self.watch
+        if self.watch is not None:
+            self.watch(monotonic())
         self._generation = generation
         self._guard = new_guard()
         exit_hook.register(self)

@@ -12,7 +12,8 @@ from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.errors import ConfigError, StateError
 from otel_stdlib.facts.options import check_flag, only_known
 from otel_stdlib.facts.unexpanded import warn_unexpanded
-from otel_stdlib.handlers.base import DestinationHandler, EncodingHandler, is_attached
+from otel_stdlib.handlers.attachment import is_attached
+from otel_stdlib.handlers.base import DestinationHandler, EncodingHandler
 from otel_stdlib.pipeline import sigterm
 from otel_stdlib.pipeline.outlet import Outlet
 from otel_stdlib.queue.listener import OTelQueueListener
