@@ -32,8 +32,7 @@ _TICK = 0.05
 #: Seconds between glances at the spool while a delivery thread is idle: a record waits no longer for its
 #: delivery to begin. A wake-up costs 50 to 60 µs of CPU time, so 80 a second stay below 1 % of a core.
 _GLANCE = 0.0125
-#: Glances between rounds while nothing is logged.
-_GLANCES = 20
+_GLANCES = 20  # between two rounds while nothing is logged
 #: In the first moments they come faster: the first segment is small, and a process may live for less than a round.
 _FIRST_TICK = 0.005
 _YOUNG = 0.2
@@ -77,6 +76,7 @@ class Generation:
             for key, worker in workers.items()
         }
         for key, worker in workers.items():
+            worker.is_nudged = True
             worker.add_source(self.sources[key])
         for key, fallback in self.fallbacks.items():
             # A view of its own: it is read by another thread, and its cursor is nobody's.
@@ -98,8 +98,7 @@ class Generation:
         #: Tells the keeper's thread to end.
         self._ended = False
         self._next_sync = 0.0
-        #: Called in each round until it is closed.
-        self.watch: Callable[[float], None] | None = None
+        self.watch: Callable[[float], None] | None = None  # called in each round until it is closed
         #: A spool that syncs looks at each tick whether it is time.
         self._glances = 4 if spool.options.durability == "os" else _GLANCES
         #: How far the delivery threads have been told of.
@@ -116,8 +115,6 @@ class Generation:
                 return
             self._thread = Thread(target=self._run, name="otel-stdlib-keeper")
             self._thread.start()
-            for watched in self.workers.values():
-                watched.is_nudged = True
             for worker in self._running:
                 if not self._stopped:  # by a signal handler, in this very thread
                     worker.start()
