@@ -63,7 +63,7 @@ def _mask_url(text: str) -> str:
 
 
 # Greedy up to the last "@": a password may hold "/" and "@". A host with a path and no ":" has none.
-_URL = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)(?![^\s'\"<>/?#:@]*[/?#])[^\s'\"<>]*@")
+_URL = re.compile(r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]{0,30}://)(?![^\s'\"<>/?#:@]*[/?#])[^\s'\"<>]*@")
 _QUOTED = r"b?'(?:\\.|[^'\\])*'|b?\"(?:\\.|[^\"\\])*\"|b?['\"]\S+"
 # A comma or bracket belongs to the value when it goes on behind it, and not with another option.
 _BARE = r"(?:[^\s'\",;&}\])]|[,;}\])](?=[^\s,;}\])'\"&])(?![\w.-]+\s*[=:]))+"
@@ -73,12 +73,12 @@ _HEADER = re.compile(
     rf"(?P<value>{_QUOTED}|(?:(?:basic|bearer|apikey|digest|negotiate)\s+)?{_VALUE})"
 )
 _PAIR = re.compile(
-    r"(?i)(?P<name>\b[\w.-]{0,60}(?P<kind>password|passwd|passphrase|pwd|credentials?|secret|token|api[_ -]?key|"
-    r"(?:secret|access|private|signing)(?:[_-]?access)?[_-]?key|pass(?=\s*=))"
+    r"(?i)(?P<name>(?P<kind>password|passwd|passphrase|pwd|credentials?|secret|token|api[_ -]?key|"
+    r"(?:secret|access|private|signing)(?:[_-]?access)?[_-]?key|\bpass(?=\s*=))"
     rf"(?P<end>['\"]?)\s*(?P<sign>:(?!:)|=(?!=))\s*)(?P<value>{_VALUE})"
 )
 #: Values that need no name.
-_ALONE = re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*|(?<=\bBearer )(?=\S*\d)[\w.~+/-]{16,}=*")
+_ALONE = re.compile(r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]*|(?<=\bBearer )(?=\S*\d)[\w.~+/-]{16,}=*")
 #: What messages go on with behind "password:" and "unexpected token:".
 _PROSE = re.compile(
     r"(?i)a|an|and|any|are|authentication|bad|been|but|by|can|cannot|could|denied|does|end|eof|error|"
