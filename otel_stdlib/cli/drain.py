@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from otel_stdlib.cli.handlers import find_handler, find_handlers
+from otel_stdlib.cli.inspect import view_spools
 from otel_stdlib.delivery.contract import Origin
 from otel_stdlib.delivery.deadletter import DeadLetterFile
 from otel_stdlib.delivery.sources import OrphanSource
@@ -48,6 +49,9 @@ def drain(config: str, roots: Sequence[Path], spools: Sequence[str], to: str | N
     chosen = list(find_handlers(config).values()) if to is None else [find_handler(config, to)]
     deadline = monotonic() + timeout
     left = 0
+    known = {view.spool_id for root in roots for view in view_spools(root)}
+    if missing := set(spools) - known:
+        raise ConfigError(f"no spool {', '.join(sorted(missing))} in {', '.join(map(str, roots))}")
     for root in roots:
         left += _drain_root(root, chosen, set(spools), to is not None, deadline)
     return 1 if left else 0
@@ -62,12 +66,15 @@ def _drain_root(
         raise ConfigError(str(error)) from error
     senders = [_Sender(handler, root) for handler in handlers]
     left = 0
+    seen: set[str] = set()
     try:
         for orphan in Scanner(descriptor, lambda: ()).scan(monotonic()):
             if spools and orphan.spool_id not in spools:
                 orphan.release()
                 continue
+            seen.add(orphan.spool_id)
             left += _drain_one(orphan, senders, anywhere, deadline)
+        left += _report_held(root, spools, seen)
     finally:
         for sender in senders:
             sender.worker.stop(monotonic() + 1.0)
@@ -85,9 +92,8 @@ def _drain_one(orphan: Orphan, senders: Sequence[_Sender], anywhere: bool, deadl
             source = OrphanSource(orphan, origin, sender.key, sender.reads_template)
             sender.worker.add_source(source)
             done = sender.worker.flush({source: source.head()}, max(0.0, deadline - monotonic()))
-            print(
-                f"{orphan.spool_id} -> {sender.name}: {'delivered' if done else 'not finished'}", flush=True
-            )
+            state = "delivered" if done else f"not finished: {_why(sender.worker)}"
+            print(f"{orphan.spool_id} -> {sender.name}: {state}", flush=True)
             if done and anywhere:
                 finished = True
             elif done:
@@ -96,9 +102,33 @@ def _drain_one(orphan: Orphan, senders: Sequence[_Sender], anywhere: bool, deadl
     if finished:
         orphan.remove()
         return 0
-    print(
-        f"{orphan.spool_id}: still waits for {', '.join(waiting.values()) or 'an unknown destination'}",
-        file=sys.stderr,
+    targets = {t.hash: f"{t.name} ({t.identity.kind} {t.identity.key})" for t in orphan.targets}
+    rest = ", ".join(targets[key] for key in waiting) or "an unknown destination"
+    asked = anywhere or any(sender.key in waiting for sender in senders)
+    hint = (
+        ""
+        if asked
+        else "; no handler of this configuration delivers there: correct it, or send the records elsewhere with --to"
     )
+    print(f"{orphan.spool_id}: still waits for {rest}{hint}", file=sys.stderr)
     orphan.release()
     return max(1, len(waiting))
+
+
+def _why(worker: DestinationWorker) -> str:
+    error = worker.status.snapshot()["last_error"]
+    return "the time was over" if error is None else f"last error: {error}"
+
+
+def _report_held(root: Path, spools: set[str], seen: set[str]) -> int:
+    """Report the spools that another process holds; how many of them were asked for by name."""
+    held = 0
+    for view in view_spools(root):
+        if view.held and view.spool_id not in seen and (not spools or view.spool_id in spools):
+            held += view.spool_id in spools
+            pid = "" if view.manifest is None else f" (written by process {view.manifest.pid})"
+            print(
+                f"{view.spool_id}: locked by a running process{pid}, which delivers it itself",
+                file=sys.stderr,
+            )
+    return held

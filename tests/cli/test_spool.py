@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -183,7 +184,8 @@ class TestDrain:
         """Another destination's records stay, are named, and the exit status says so."""
         done = command(tmp_path, "drain", "--config", config_file(tmp_path, tmp_path / "out" / "app.jsonl"))
         assert done.returncode == 1
-        assert f"{left}: still waits for file" in done.stderr
+        assert f"{left}: still waits for file (jsonl {tmp_path}/in-the-way/app.jsonl)" in done.stderr
+        assert "no handler of this configuration delivers there" in done.stderr
         assert spools(tmp_path) == [left]
 
     def test_to_another_destination_by_hand(self, tmp_path: Path, left: str) -> None:
@@ -199,7 +201,7 @@ class TestDrain:
         config = config_file(tmp_path, tmp_path / "in-the-way" / "app.jsonl")
         done = command(tmp_path, "drain", "--config", config, "--timeout", "0.5")
         assert done.returncode == 1
-        assert "not finished" in done.stdout
+        assert re.search(r"not finished: last error: \w+: .*in-the-way", done.stdout)
         assert spools(tmp_path) == [left]
         (tmp_path / "in-the-way").unlink()
         assert command(tmp_path, "drain", "--config", config).returncode == 0
@@ -220,7 +222,13 @@ class TestDrain:
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
             config = config_file(tmp_path, tmp_path / "out" / "app.jsonl")
-            assert command(tmp_path, "drain", "--config", config).returncode == 0
+            done = command(tmp_path, "drain", "--config", config)
+            assert done.returncode == 0
+            (spool_id,) = spools(tmp_path)
+            assert (
+                f"{spool_id}: locked by a running process (written by process {process.pid})" in done.stderr
+            )
+            assert command(tmp_path, "drain", spool_id, "--config", config).returncode == 1
             assert [is_spool_id(name) for name in spools(tmp_path)] == [True]
             process.communicate("go", timeout=90)
         assert process.returncode == 0
@@ -230,6 +238,7 @@ class TestDrain:
         ("arguments", "message"),
         [
             (("not-an-id",), "is no spool id"),
+            (("01M891H8K4024506H6KDTPBNRN",), "no spool 01M891H8K4024506H6KDTPBNRN in"),
             (("--to", "nobody"), "has no handler 'nobody'"),
         ],
     )
