@@ -104,8 +104,9 @@ class Attachment:
         if self._by is None or handler is None:
             self._logger = None  # by the application itself, or at the end of the process
             return
-        # basicConfig takes it off first.
-        self._logger = _logger_of(handler) or self._logger
+        # dictConfig and fileConfig close every handler first, also one that the application has taken off before;
+        # basicConfig closes only what it has just taken off the root.
+        self._logger = _logger_of(handler)
         if self._logger is None and "basicConfig" in self._by:
             self._logger = logging.getLogger()
         if self._logger is not None:

@@ -109,6 +109,8 @@ def test_one_line_names_who_took_it_off(tmp_path: Path, way: str, logged_before:
         "logging.getLogger().removeHandler(handler); handler.close()",
         "logging.getLogger().removeHandler(handler); logging.getLogger('app').addHandler(handler)",
         "logging.config.dictConfig({'version': 1, 'disable_existing_loggers': False})",
+        "logging.getLogger().removeHandler(handler); handler.stop(); "
+        + "logging.config.dictConfig({'version': 1, 'disable_existing_loggers': False})",
         "pass",
     ],
 )
