@@ -166,6 +166,10 @@ class Fallback:
         """Let the target drop what it keeps for an origin that is delivered and deleted. Any thread."""
         self._worker.forget(origin)
 
+    def is_running(self) -> bool:
+        """Whether its thread is alive."""
+        return self._worker.is_running()
+
     def start(self) -> None:
         """Start the thread. Idempotent.
 

@@ -152,6 +152,10 @@ class DestinationWorker:
                 self._serving.release()
         return self.is_drained()
 
+    def is_running(self) -> bool:
+        """Whether its thread is alive."""
+        return self._thread is not None and self._thread.is_alive()
+
     def is_drained(self) -> bool:
         """Whether every source is settled."""
         with self._lock:

@@ -60,6 +60,8 @@ class Adopter:
         each would try the lock of every other one's spool.
         """
         self._settle(now)
+        for orphan, _ in list(self._serving.values()):
+            orphan.directory.keep_lock()
         if now < self._next_scan or not is_looking:
             return
         self.look(now)

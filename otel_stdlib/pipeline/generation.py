@@ -284,14 +284,12 @@ class Generation:
                 if not self.workers and (left := self.left_bytes()):
                     say_undeliverable(self.spool.spool_id, left)
             self._losses.tend()
-            directory = self.spool.directory
-            if done and directory is not None:
-                try:
-                    directory.remove()
-                except OSError:
-                    directory.release()
-            elif directory is not None:
-                directory.release()
+            if self.spool.directory is not None:
+                self.spool.directory.retire(done)
+            if not any(worker.is_running() for worker in self._running):
+                for source in self.sources.values():
+                    source.close()
+                self.keeper.close(done)
         self._on_gone(self)
         return done
 

@@ -6,13 +6,15 @@ Made first and locked afterwards, a scanner stole 389 of 3,000 newborns; this wa
 from __future__ import annotations
 
 import os
+from functools import partial
 
 from otel_stdlib.facts.clock import wall
+from otel_stdlib.facts.descriptor import report_lost
 from otel_stdlib.facts.forks import ForkRegistry
 from otel_stdlib.spool.ids import is_spool_id
 from otel_stdlib.spool.lock import LOCK_NAME, try_lock
 from otel_stdlib.spool.place import open_directory
-from otel_stdlib.spool.segment import Descriptor
+from otel_stdlib.spool.segment import SAFE_OPEN, Descriptor
 
 __all__ = ["MANIFEST_NAME", "NEWBORN_PREFIX", "SpoolDirectory", "abandon_inherited", "remove_newborn"]
 
@@ -33,6 +35,7 @@ class SpoolDirectory:
         self.root = root
         self.spool_id = spool_id
         self._directory = directory
+        directory.reopen = partial(_open_again, root, spool_id)  # not a method: no cycle keeps it open
         self._lock = lock
         self._pid = os.getpid()
         _open.add(self)
@@ -41,6 +44,24 @@ class SpoolDirectory:
     def fd(self) -> int:
         """The directory's descriptor, for ``dir_fd``."""
         return self._directory.fd
+
+    def open_file(self, name: str, flags: int) -> int:
+        """Open a file in it that exists."""
+        return os.open(name, flags | SAFE_OPEN, dir_fd=self.fd)
+
+    def keep_lock(self) -> bool:
+        """Take the lock again if the application closed its descriptor; False when another process has it now."""
+        if not self._lock.is_lost():
+            return True
+        report_lost()
+        try:
+            lock = try_lock(self.fd)
+        except OSError:
+            return False
+        if lock is None:
+            return False
+        self._lock = lock
+        return True
 
     @classmethod
     def create(cls, root: Descriptor, spool_id: str, manifest: bytes) -> SpoolDirectory:
@@ -95,6 +116,15 @@ class SpoolDirectory:
             pass  # a scanner saw the empty directory first and deleted it
         self._lock.close()
 
+    def retire(self, delivered: bool) -> None:
+        """Delete it when all is delivered, where that is possible; else leave it for the next adopter."""
+        try:
+            if delivered:
+                self.remove()
+        except OSError:
+            pass
+        self.release()
+
     def release(self) -> None:
         """Let go of the lock; the directory stays for the next adopter."""
         self._lock.close()
@@ -102,13 +132,22 @@ class SpoolDirectory:
     def abandon(self) -> None:
         """In a forked child: close the inherited descriptors, unlock nothing. Elsewhere it does nothing."""
         if self._pid != os.getpid():
-            self._lock.close()
-            self._directory.close()
+            self.close()
+
+    def close(self) -> None:
+        """Close its descriptors; the directory stays."""
+        self._lock.close()
+        self._directory.close()
 
 
 _open = ForkRegistry(SpoolDirectory.abandon)
 #: Let go of every spool that the parent held. For children of a C-level ``fork()``, which run no hooks.
 abandon_inherited = _open.run
+
+
+def _open_again(root: Descriptor, spool_id: str) -> int:
+    flags = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | SAFE_OPEN
+    return os.open(spool_id, flags, dir_fd=root.fd)
 
 
 def remove_tree(root_fd: int, name: str) -> None:

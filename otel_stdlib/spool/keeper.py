@@ -67,6 +67,8 @@ class Keeper:
 
     def tend(self, now: float) -> None:
         """One round; some milliseconds when a segment has to be made. ``now`` is monotonic."""
+        if self._spool.directory is not None:
+            self._spool.directory.keep_lock()
         self._spool.settle()
         self.release()
         if not self._spool.sealed:
@@ -107,6 +109,17 @@ class Keeper:
             segment.unmap()
             if segment.number < low:
                 self._forget(segment)
+
+    def close(self, delivered: bool) -> None:
+        """Close every descriptor. Only when no thread delivers any more; mappings stay for a call that is late."""
+        spool = self._spool
+        for segment in list(spool.segments.values()):
+            if delivered:
+                segment.unmap()
+            if segment.descriptor is not None:
+                segment.descriptor.close()
+        if spool.directory is not None:
+            spool.directory.close()
 
     def _forget(self, segment: Segment) -> None:
         self._spool.discard(segment)

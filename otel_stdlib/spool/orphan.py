@@ -59,7 +59,7 @@ class OrphanStore:
         Raises:
             OSError: it cannot be read now (no descriptors left, a failing disk). Its records still wait.
         """
-        if self._open is not None and self._open.number == number:
+        if self._open is not None and self._open.number == number and not self._open.descriptor.is_lost():
             return self._open
         try:
             self._open = OrphanSegment(self._directory.fd, number)

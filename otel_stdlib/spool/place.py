@@ -11,6 +11,7 @@ import os
 import stat
 import weakref
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from otel_stdlib.facts.errors import SpoolUnavailable
@@ -122,6 +123,7 @@ def _open_root(path: Path) -> Descriptor:
             )
         path.mkdir(mode=0o700, exist_ok=True)
         descriptor = open_directory(path)
+        descriptor.reopen = partial(os.open, path, _DIRECTORY)
     except OSError as error:
         raise SpoolUnavailable(f"{path}: {error.strerror or error}") from error
     kind = file_system_of(os.path.realpath(path))

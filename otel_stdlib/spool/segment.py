@@ -16,6 +16,8 @@ import zlib
 from collections.abc import Callable
 from typing import NamedTuple
 
+from otel_stdlib.facts.descriptor import Descriptor, file_of
+
 __all__ = [
     "Descriptor",
     "Header",
@@ -36,33 +38,6 @@ _PAGE = 4096
 SAFE_OPEN = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 #: One write of zeros. Larger ones would keep the page locks, and so a store beside them, for longer.
 _ZEROS = bytes(1 << 20)
-
-
-class Descriptor:
-    """A file descriptor that is closed when nobody refers to it any more.
-
-    A delivery thread may be inside ``pread`` while the segment is evicted: closing by reference
-    count, not by call, keeps the number from being reused under it. In a forked child the same
-    rule closes the inherited copy.
-    """
-
-    # Of the class: a signal handler that raises before ``__init__`` leaves an object without its own.
-    fd = -1
-    _close = staticmethod(os.close)  # ``os`` may be gone when the interpreter ends
-
-    def __init__(self, fd: int) -> None:
-        self.fd = fd
-
-    def close(self) -> None:
-        """Close it now: only where no other thread can be using it. Idempotent."""
-        fd, self.fd = self.fd, -1
-        if fd >= 0:
-            try:
-                self._close(fd)
-            except OSError:
-                pass
-
-    __del__ = close
 
 
 class Header(NamedTuple):
@@ -108,7 +83,17 @@ def parse_header(data: bytes) -> Header | None:
 class Segment:
     """A stretch of the spool's stream; ``number << 32 | offset`` is a position in it."""
 
-    __slots__ = ("base", "capacity", "descriptor", "header_size", "number", "prepared", "reserve", "view")
+    __slots__ = (
+        "base",
+        "capacity",
+        "descriptor",
+        "header_size",
+        "number",
+        "prepared",
+        "reserve",
+        "twin",
+        "view",
+    )
 
     def __init__(
         self,
@@ -124,6 +109,8 @@ class Segment:
         self.header_size: int | None = header_size
         self.view = view
         self.descriptor = descriptor
+        #: The descriptor that the mapping keeps for itself, and its file; None where there is none.
+        self.twin: tuple[int, tuple[int, int]] | None = None
         #: Whether its pages were written beforehand.
         self.prepared = False
         # ``seek(n, 1)`` adds and answers with the sum in one C call: a reservation that neither a
@@ -148,7 +135,15 @@ class Segment:
             return b""
         view = self.view  # looked at first: what moves to the disk has a descriptor before it has no view
         if self.descriptor is not None:
-            return os.pread(self.descriptor.fd, size, offset)
+            try:
+                fd = self.descriptor.fd
+            except OSError:
+                if view is None:
+                    raise
+                return view[
+                    offset : offset + size
+                ]  # closed by others, and deleted: nothing can cut it any more
+            return os.pread(fd, size, offset)
         return b"" if view is None else view[offset : offset + size]
 
     def abandon(self) -> None:
@@ -171,7 +166,34 @@ class Segment:
     def unmap(self) -> None:
         """Give the mapping back; only when no writer can still be in it."""
         if self.descriptor is not None:
-            self.view = None
+            self._drop_view()
+
+    def _drop_view(self) -> None:
+        view, self.view = self.view, None
+        if view is not None and self.twin is not None and _file_of(self.twin[0]) not in (None, self.twin[1]):
+            # The application closed the mapping's descriptor, and has a file of its own there now: giving
+            # the mapping back would close that one.
+            _kept.append(view)
+
+    def __del__(self) -> None:
+        if getattr(self, "twin", None) is not None:
+            self._drop_view()
+
+
+_file_of = file_of
+#: Mappings that are never given back.
+_kept: list[mmap.mmap] = []
+
+
+def _map(fd: int, capacity: int) -> tuple[mmap.mmap, tuple[int, tuple[int, int]] | None]:
+    """A mapping of a file, and the descriptor that it makes for itself before Python 3.13."""
+    if sys.version_info >= (3, 13) and sys.platform != "win32":
+        return mmap.mmap(fd, capacity, trackfd=False), None
+    number = os.dup(fd)  # what it will take, as long as no other thread is faster
+    os.close(number)
+    view = mmap.mmap(fd, capacity)
+    file = file_of(fd)
+    return view, (number, file) if file is not None and file_of(number) == file else None
 
 
 def create_memory(number: int, capacity: int, manifest: bytes | None = None) -> Segment:
@@ -211,13 +233,14 @@ def create_file(directory_fd: int, number: int, capacity: int, manifest: bytes, 
         if prepare:
             for offset in range(len(header), capacity, len(_ZEROS)):
                 os.pwrite(fd, _ZEROS[: capacity - offset], offset)
-        view = mmap.mmap(fd, capacity)
+        view, twin = _map(fd, capacity)
         if hasattr(mmap, "MADV_RANDOM"):
             view.madvise(mmap.MADV_RANDOM)
     except OSError:
         os.unlink(name, dir_fd=directory_fd)
         raise
     segment = Segment(number, capacity, len(header), view, descriptor)
+    segment.twin = twin
     segment.prepared = prepare
     return segment
 

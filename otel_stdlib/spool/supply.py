@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from functools import partial
 
 from otel_stdlib.facts.clock import monotonic
 from otel_stdlib.spool.directory import SpoolDirectory
@@ -15,6 +16,7 @@ from otel_stdlib.spool.segment import (
     create_memory,
     delete_file,
     header_size,
+    segment_name,
     write_file,
 )
 
@@ -87,6 +89,7 @@ class Supply:
                     return None
                 size, failed = smaller, True
                 continue
+            self._let_reopen(segment)
             if failed:
                 self._fitting, self._until = size, monotonic() + _AGAIN
             self.error = None
@@ -110,7 +113,13 @@ class Supply:
             self.error = error
             return False
         segment.move_to(descriptor)
+        self._let_reopen(segment)
         return True
+
+    def _let_reopen(self, segment: Segment) -> None:
+        if self.directory is not None and segment.descriptor is not None:
+            name = segment_name(segment.number)
+            segment.descriptor.reopen = partial(self.directory.open_file, name, os.O_RDWR)
 
     def delete(self, segment: Segment) -> None:
         """Delete a segment's file."""

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 
 from otel_stdlib.facts.clock import wall
 from otel_stdlib.facts.counters import Counters
+from otel_stdlib.facts.descriptor import DescriptorLost, file_of, report_lost
 from otel_stdlib.facts.errors import RetryableError
 from otel_stdlib.handlers.jsonl import osio
 from otel_stdlib.handlers.jsonl.block import Block
@@ -91,7 +92,7 @@ class BlockFile:
             self._sidecar.distrust()
             if not isinstance(error, OSError):
                 raise
-            raise RetryableError(f"JSONL file {self.path!r}: {_describe(error)}") from error
+            raise RetryableError(f"JSONL file {self.path!r}: {osio.describe(error)}") from error
 
     def _enter(self) -> None:
         hold = self._lock.acquire()
@@ -137,6 +138,9 @@ class BlockFile:
             status = os.stat(self.path, follow_symlinks=False)
         except FileNotFoundError:
             status = None
+        if self._fd >= 0 and file_of(self._fd) != self._file:
+            self._fd = -1  # closed by the application: the number is another file's now, or will be
+            report_lost()
         if status is None or self._fd < 0 or self._file != (status.st_dev, status.st_ino):
             if self._file is not None:
                 self.counters.add("reopened")
@@ -165,8 +169,13 @@ class BlockFile:
 
     def _close_target(self) -> None:
         fd, self._fd = self._fd, -1
-        if fd >= 0:
+        if fd >= 0 and file_of(fd) == self._file:
             os.close(fd)
+
+    def _check(self) -> None:
+        """Raise an ``OSError`` where the application closed a descriptor, and may have a file of its own there."""
+        if self._lock.is_lost() or file_of(self._fd) != self._file:
+            raise DescriptorLost
 
     # -- inside a hold ---------------------------------------------------------------------
 
@@ -218,10 +227,12 @@ class BlockFile:
         # The entry is made before the slot: a full disk must not show between the lines and the map.
         start = sidecar.prepare(block.key) if block.key else 0
         place = (self._file[1], self._size, block.length, block.crc)
+        self._check()
         sidecar.open_slot(Slot(0, block.key, start, block.cursor, block.stored, *place))
         try:
             if self._options.fsync:
                 osio.sync(self._lock_fd)
+            self._check()
             osio.write_all(self._fd, block.chunks)
             if self._options.fsync:
                 osio.sync(self._fd)
@@ -229,6 +240,7 @@ class BlockFile:
             self._undo()
             raise
         self._size += block.length
+        self._check()
         if block.key:
             sidecar.put(block.key, block.cursor, block.stored)
         else:
@@ -238,6 +250,7 @@ class BlockFile:
         """Take a block out that was written in part; left to the next holder when that fails, too."""
         slot = self._sidecar.slot
         try:
+            self._check()
             if slot.offset < os.fstat(self._fd).st_size <= slot.offset + slot.length:
                 os.ftruncate(self._fd, slot.offset)
             self._sidecar.clear_slot()
@@ -284,8 +297,3 @@ class BlockFile:
     def abandon(self) -> None:
         """In a forked child: close the inherited copies."""
         self._close_target()
-
-
-def _describe(error: OSError) -> str:
-    where = f" ({error.filename!r})" if error.filename else ""
-    return f"{error.strerror or error}{where}"

@@ -12,6 +12,7 @@ import os
 from typing import NamedTuple, Protocol
 
 from otel_stdlib.facts.clock import monotonic
+from otel_stdlib.facts.descriptor import file_of, report_lost
 from otel_stdlib.facts.filelock import try_lock, unlock
 from otel_stdlib.facts.forks import ForkRegistry
 from otel_stdlib.facts.threads import sleep
@@ -43,7 +44,12 @@ class FileLock:
         #: Seconds that ``acquire`` waits for other holders, each of which needs about a millisecond.
         self.timeout = timeout
         self._fd = -1
+        self._file: tuple[int, int] | None = None
         self._pid = os.getpid()
+
+    def is_lost(self) -> bool:
+        """Whether the application closed the descriptor."""
+        return self._fd >= 0 and file_of(self._fd) != self._file
 
     def acquire(self) -> Hold:
         """Take the lock on the file that is at the path now; it is made when there is none.
@@ -54,6 +60,9 @@ class FileLock:
         """
         if self._pid != os.getpid():  # a fork that ran no Python hook
             self.abandon()
+        if self.is_lost():
+            self._fd = -1  # the number is the application's now
+            report_lost()
         deadline = monotonic() + self.timeout
         fresh = False
         former: int | None = None
@@ -62,6 +71,7 @@ class FileLock:
                 if self._fd < 0:
                     abandon_in_children(self)
                     self._fd = open_private(self.path, 0, self._mode)
+                    self._file = file_of(self._fd)
                     fresh = True
                 self._wait(deadline)
                 if self._is_at_path():
@@ -77,6 +87,7 @@ class FileLock:
                 if self._fd >= 0:
                     os.close(self._fd)
                 self._fd = former  # kept: the next try reads from it what the lost file knew
+                self._file = file_of(former)
             raise
 
     def _wait(self, deadline: float) -> None:
@@ -98,12 +109,13 @@ class FileLock:
 
     def release(self) -> None:
         """Give the lock back; the descriptor stays."""
-        if self._fd >= 0 and self._pid == os.getpid():
+        if self._fd >= 0 and self._pid == os.getpid() and not self.is_lost():
             unlock(self._fd)
 
     def close(self) -> None:
         """Close the descriptor, outside of a hold."""
-        fd, self._fd = self._fd, -1
+        fd = -1 if self.is_lost() else self._fd
+        self._fd = -1
         if fd >= 0:
             os.close(fd)
 

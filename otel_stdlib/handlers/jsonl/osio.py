@@ -7,7 +7,7 @@ import stat
 import sys
 from collections.abc import Sequence
 
-__all__ = ["open_private", "read_at", "sync", "sync_folder", "write_all", "write_at"]
+__all__ = ["describe", "open_private", "read_at", "sync", "sync_folder", "write_all", "write_at"]
 
 _SAFE = (
     getattr(os, "O_CLOEXEC", 0)
@@ -17,6 +17,12 @@ _SAFE = (
     | getattr(os, "O_BINARY", 0)
 )
 _IOV_MAX = 1024
+
+
+def describe(error: OSError) -> str:
+    """What went wrong, and with which file."""
+    where = f" ({error.filename!r})" if error.filename else ""
+    return f"{error.strerror or error}{where}"
 
 
 def open_private(path: str, flags: int, mode: int) -> int:
