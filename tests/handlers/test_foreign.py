@@ -207,9 +207,12 @@ def test_arguments_travel_where_they_are_plain(
 
 
 _DJANGO = """
+import warnings
 import django
 from django.conf import settings
 from django.core import mail
+# Deprecated in Django 6.1; older versions do not know what replaces them.
+warnings.filterwarnings("ignore", message=".*(EMAIL_BACKEND|ADMINS) setting is deprecated")
 settings.configure(
     ADMINS=[("a", "a@example.org")], EMAIL_BACKEND="django.core.mail.backends.locmem.EmailBackend",
     SECRET_KEY="x", SERVER_EMAIL="s@example.org",

@@ -121,6 +121,7 @@ def test_tls(postgres_node: Callable[..., Postgres], authority: Authority) -> No
     assert database.execute(sql) == [(True,)]
 
 
+@pytest.mark.server
 def test_own_settings_and_nothing_left_behind() -> None:
     """An own server has the settings asked for; after its end its processes and folder are gone."""
     with Postgres({"max_connections": "11"}) as server:
