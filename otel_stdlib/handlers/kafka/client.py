@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
@@ -15,6 +16,8 @@ from otel_stdlib.facts.threads import sleep
 
 __all__ = ["Handle", "check_settings", "error_text", "leave_behind", "require_client"]
 
+#: librdkafka reads these once, when a client is made.
+_FILES = ("ssl.ca.location", "ssl.certificate.location", "ssl.key.location", "ssl.keystore.location")
 _PROBE = "otel.stdlib.end.of.settings"
 #: The longest that a look at the cluster takes.
 _LOOK = 5.0
@@ -74,6 +77,8 @@ class Handle:
         #: What librdkafka said last about its connections.
         self.last_error = ""
         self.fatal = False
+        self._files = [str(settings[name]) for name in _FILES if settings.get(name)]
+        self._read = _versions(self._files)
         try:
             self.producer: Any = Producer({**settings, "error_cb": self._on_error, "logger": debug_logger})
         except (KafkaException, TypeError, ValueError) as error:
@@ -81,6 +86,11 @@ class Handle:
                 f"cannot make a producer for {where} ('client'?): {error_text(error)}"
             ) from error
         _handles.add(self)
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether a certificate's file is another one by now than the client has read."""
+        return _versions(self._files) != self._read
 
     def _on_error(self, error: Any) -> None:
         self.fatal = self.fatal or error.fatal()
@@ -132,6 +142,19 @@ class Handle:
         except Exception as error:
             debug_logger.debug("purging a producer: %s", error)
         del producer
+
+
+def _versions(paths: Sequence[str]) -> list[tuple[int, int, int] | None]:
+    """What tells one content of a file from another; None where there is no such file."""
+    found: list[tuple[int, int, int] | None] = []
+    for path in paths:
+        try:
+            status = os.stat(path)
+        except OSError:
+            found.append(None)
+        else:
+            found.append((status.st_ino, status.st_size, status.st_mtime_ns))
+    return found
 
 
 def error_text(error: BaseException) -> str:

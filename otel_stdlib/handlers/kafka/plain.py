@@ -55,7 +55,14 @@ class PlainSender:
         Raises:
             RetryableError: they do not, or the topic is not there.
         """
-        self._ready().look(self._options.naming.fixed, self._options.timeout)
+        handle = self._ready()
+        try:
+            handle.look(self._options.naming.fixed, self._options.timeout)
+        except RetryableError:
+            # Only now: a producer that works may have reports to come, and another one would send again.
+            if handle.is_outdated:
+                self._discard()
+            raise
 
     def position(self, origin: Origin) -> int | None:
         """None: the brokers keep no cursor."""

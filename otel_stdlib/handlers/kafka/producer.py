@@ -97,8 +97,9 @@ class SpoolProducer:
         Raises:
             RetryableError: not now.
         """
-        if self._handle is not None and self._alone == alone and not self._handle.fatal:
-            return self._handle
+        handle = self._handle
+        if handle is not None and self._alone == alone and not (handle.fatal or handle.is_outdated):
+            return handle
         self.discard()
         settings = {
             # A call that waits for a lost coordinator looks for it again when any connection changes: see send_cursor.

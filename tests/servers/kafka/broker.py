@@ -14,6 +14,7 @@ from tests.servers.java import SMALL_JVM, class_archive, fetch_jars, find_java
 from tests.servers.ports import free_port
 from tests.servers.process import ServerError, ServerProcess
 from tests.servers.proxy import Proxy
+from tests.servers.tls import Authority
 
 if TYPE_CHECKING:
     from confluent_kafka import Message
@@ -27,7 +28,9 @@ SETTINGS = {
     "node.id": "1",
     "controller.listener.names": "CONTROLLER",
     "inter.broker.listener.name": "DIRECT",
-    "listener.security.protocol.map": "DIRECT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT",
+    "listener.security.protocol.map": (
+        "DIRECT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SSL"
+    ),
     "sasl.enabled.mechanisms": "PLAIN",
     # one replica of everything and few partitions: the defaults ask for three nodes, or take seconds to make
     "offsets.topic.replication.factor": "1",
@@ -64,6 +67,7 @@ def build_kafka() -> Path:
 class KafkaBroker(Server):
     """A real single-node Kafka; `settings` are lines of server.properties.
 
+    With `authority` there is a fourth door, `tls_bootstrap`, whose certificate is made anew at each start.
     It has three doors to the same topics: `bootstrap`; `proxied_bootstrap`, where all of a client's traffic goes
     through `proxy` (Kafka sends clients to the address that it advertises, so a proxy has to be known to it); and
     `sasl_bootstrap`, which asks for `user` and `password` (SASL_PLAINTEXT, mechanism PLAIN).
@@ -72,7 +76,12 @@ class KafkaBroker(Server):
     name = "kafka"
 
     def __init__(
-        self, settings: dict[str, str] | None = None, *, heap: str = "512m", jvm: list[str] | None = None
+        self,
+        settings: dict[str, str] | None = None,
+        *,
+        heap: str = "512m",
+        jvm: list[str] | None = None,
+        authority: Authority | None = None,
     ) -> None:
         self._java = find_java(JAVA)
         self._jars = build_kafka()
@@ -80,6 +89,9 @@ class KafkaBroker(Server):
         super().__init__()
         self.host, self.user, self.password = "127.0.0.1", "tester", secrets.token_urlsafe(12)
         self._ports = dict.fromkeys(("DIRECT", "PROXIED", "SASL", "CONTROLLER"), 0)
+        self._authority = authority
+        if authority is not None:
+            self._ports["TLS"] = 0
         self._proxy: Proxy | None = None
         self._settings = {**SETTINGS, **(settings or {})}
         self._heap = heap
@@ -100,6 +112,11 @@ class KafkaBroker(Server):
         return f"{self.host}:{self._ports['SASL']}"
 
     @property
+    def tls_bootstrap(self) -> str:
+        """The address that speaks TLS; `localhost`, as librdkafka compares names and not addresses."""
+        return f"localhost:{self._ports['TLS']}"
+
+    @property
     def proxy(self) -> Proxy:
         """The proxy behind `proxied_bootstrap`."""
         if self._proxy is None:
@@ -115,14 +132,25 @@ class KafkaBroker(Server):
 
     def prepare(self) -> None:
         """Writes server.properties; formats the storage if there is none."""
+        tls: dict[str, str] = {}
+        if self._authority is not None:
+            made = self._authority.issue(self.directory)
+            tls = {
+                "listener.name.tls.ssl.keystore.type": "PEM",
+                "listener.name.tls.ssl.keystore.certificate.chain": _property(made.certificate.read_text()),
+                "listener.name.tls.ssl.keystore.key": _property(_pkcs8(made.key)),
+            }
         advertised = {**self._ports, "PROXIED": self.proxy.port}
         lines = {
             **self._settings,
+            **tls,
             "log.dirs": str(self.directory / "data"),
             "controller.quorum.voters": f"1@{self.host}:{self._ports['CONTROLLER']}",
             "listeners": ",".join(f"{name}://{self.host}:{port}" for name, port in self._ports.items()),
             "advertised.listeners": ",".join(
-                f"{name}://{self.host}:{port}" for name, port in advertised.items() if name != "CONTROLLER"
+                f"{name}://{'localhost' if name == 'TLS' else self.host}:{port}"
+                for name, port in advertised.items()
+                if name != "CONTROLLER"
             ),
             "listener.name.sasl.plain.sasl.jaas.config": JAAS.format(user=self.user, password=self.password),
         }
@@ -211,6 +239,24 @@ class KafkaBroker(Server):
             return found
         finally:
             consumer.close()
+
+
+def _property(text: str) -> str:
+    """A text of several lines as the value of one property."""
+    return text.replace("\n", "\\n")
+
+
+def _pkcs8(key: Path) -> str:
+    """A key in the only form that Kafka reads from PEM."""
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+        load_pem_private_key,
+    )
+
+    loaded = load_pem_private_key(key.read_bytes(), None)
+    return loaded.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
 def _rehearse(option: str) -> None:
