@@ -52,6 +52,7 @@ __all__ = [
     "log_exception",
     "log_info",
     "log_warning",
+    "multiprocessing_initializer",
     "otel_log",
     "otel_span",
     "otel_trace",
@@ -65,6 +66,7 @@ if TYPE_CHECKING:  # what type checkers and editors read; a test holds that both
     from otel_stdlib.config.errors import ConfigFileError
     from otel_stdlib.config.registry import register_backend
     from otel_stdlib.facade.backends import BatchBackendInterface, LogBackendInterface
+    from otel_stdlib.facade.children import multiprocessing_initializer
     from otel_stdlib.facade.configure import configure_logger, generate_correlation_id
     from otel_stdlib.facade.functions import (
         alog,
@@ -118,6 +120,7 @@ else:
             "otel_stdlib.config.errors": "ConfigFileError",
             "otel_stdlib.config.registry": "register_backend",
             "otel_stdlib.facade.backends": "BatchBackendInterface LogBackendInterface",
+            "otel_stdlib.facade.children": "multiprocessing_initializer",
             "otel_stdlib.facade.configure": "configure_logger generate_correlation_id",
             "otel_stdlib.facade.functions": (
                 "alog alog_critical alog_debug alog_error alog_info alog_warning "

@@ -20,7 +20,10 @@ from otel_stdlib.config.trial import error_text, find_option, make_handler, try_
 from otel_stdlib.config.variables import Environment, expand
 from otel_stdlib.facts.diagnostics import say
 
-__all__ = ["check_dict_config", "load_dict_config"]
+__all__ = ["check_dict_config", "last_source", "load_dict_config"]
+
+#: What ``load_dict_config`` was called with last: the source and the variables.
+_last: tuple[Any, Mapping[str, str] | None] | None = None
 
 _CULPRIT = re.compile(r"Unable to configure (formatter|filter|handler|logger|root logger)s? ?(?:'(.*?)')?")
 _LOGGER_KEYS = ("level", "propagate", "filters", "handlers")
@@ -52,6 +55,14 @@ def load_dict_config(
         logging.config.dictConfig(document.value)
     except (ValueError, TypeError, AttributeError, ImportError) as error:
         raise ConfigFileError(_located(document, error)) from error
+    global _last
+    is_file = not isinstance(source, Mapping)
+    _last = (os.path.abspath(source) if is_file else source, environ)  # type: ignore[arg-type]
+
+
+def last_source() -> tuple[Any, Mapping[str, str] | None] | None:
+    """What ``load_dict_config`` has configured this process with: a path or a mapping, and the variables."""
+    return _last
 
 
 def check_dict_config(

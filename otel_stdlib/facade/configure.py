@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from otel_stdlib.facade.logger import OTelLogger
 from otel_stdlib.facts.forks import ForkRegistry
 
-__all__ = ["configure_logger", "generate_correlation_id"]
+__all__ = ["configure_logger", "facade_source", "generate_correlation_id"]
 
 _logger = OTelLogger()
 _loggers = ForkRegistry(OTelLogger.after_fork_in_child)
@@ -35,6 +36,11 @@ def configure_logger(
     _loggers.add(_logger)
     _logger.configure(config_file, overrides, strict=strict)
     return _logger
+
+
+def facade_source() -> tuple[str | None, Mapping[str, Any], bool] | None:
+    """What ``configure_logger`` has configured this process with: path, overrides, ``strict``."""
+    return _logger.source if _logger.is_running else None
 
 
 def generate_correlation_id() -> str:

@@ -39,7 +39,8 @@ class OTelLogger(LoggingMethods):
         self._lock = RLock()
         self._assembly: Assembly | None = None
         self._settings = LoggerSettings()
-        self._source: tuple[str | None, Mapping[str, Any], bool] = (None, {}, False)
+        #: What it is configured with: the file, what stands in place of its options, ``strict``.
+        self.source: tuple[str | None, Mapping[str, Any], bool] = (None, {}, False)
         self._problems: list[str] = []
         self._levels = Levels()
         self._watcher: Watcher | None = None
@@ -68,7 +69,7 @@ class OTelLogger(LoggingMethods):
         path = None if config_file is None else os.path.abspath(config_file)
         with self._lock:
             if self.is_running and (
-                (path is None and not overrides) or self._source == (path, overrides, strict)
+                (path is None and not overrides) or self.source == (path, overrides, strict)
             ):
                 return
             self._load(path, overrides, strict, must_be_good=strict)
@@ -85,7 +86,7 @@ class OTelLogger(LoggingMethods):
         with self._lock:
             if not self.is_running:
                 raise StateError("the logger is closed: configure_logger() starts it")
-            path, overrides, strict = self._source
+            path, overrides, strict = self.source
             self._load(path, overrides, strict, must_be_good=True)
 
     def _load(
@@ -104,7 +105,7 @@ class OTelLogger(LoggingMethods):
                 raise ConfigFileError([problem for _, problem in fresh.problems])
             self._replace(fresh, settings)
             self._note(problems, fresh.problems)
-        self._source = (path, dict(overrides), strict)
+        self.source = (path, dict(overrides), strict)
         self._watch(path, seen)
 
     def _read(

@@ -15,6 +15,7 @@ from otel_stdlib.facts.clock import wall_ns
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.errors import SpoolUnavailable
+from otel_stdlib.facts.gil import report_gil
 from otel_stdlib.pipeline.adoption import Adopter
 from otel_stdlib.pipeline.generation import Generation
 from otel_stdlib.pipeline.outlet import Outlet
@@ -42,6 +43,7 @@ def build_generation(
     filters: bool = False,
 ) -> Generation:
     """A new generation, not started. Some milliseconds: the first segment is prepared here."""
+    report_gil()
     resource = formatter.resource()
     targets = {}
     for outlet in outlets:

@@ -69,12 +69,38 @@ def register(pipeline: Drainable) -> None:
     if _registered_pid == os.getpid():
         return
     _registered_pid = os.getpid()
+    _finalize()
+
+
+class _Child:
+    """What multiprocessing knows the call below by."""
+
+
+_child = _Child()
+_is_told = False
+
+
+def _finalize() -> None:
     # Children of multiprocessing end by os._exit and run no atexit hooks on 3.10 to 3.12; they do
     # run finalizers that have a priority. A process in which another thread is importing the
     # module at this moment, and has it half, is no such child.
-    finalize = getattr(sys.modules.get("multiprocessing.util"), "Finalize", None)
-    if finalize is not None:
-        finalize(None, _drain_all, exitpriority=-100)
+    global _is_told
+    util = sys.modules.get("multiprocessing.util")
+    finalize = getattr(util, "Finalize", None)
+    if finalize is None:
+        return
+    finalize(None, _drain_all, exitpriority=-100)
+    # What a child of forkserver or spawn logs while it imports its main module comes before multiprocessing
+    # clears the list of finalizers. These calls come right after that.
+    tell = getattr(util, "register_after_fork", None)
+    if tell is not None and not _is_told:
+        _is_told = True
+        tell(_child, _finalize_again)
+
+
+def _finalize_again(_: object) -> None:
+    if _registered_pid == os.getpid():
+        _finalize()
 
 
 def is_exiting() -> bool:
