@@ -21,6 +21,8 @@ _FILES = ("ssl.ca.location", "ssl.certificate.location", "ssl.key.location", "ss
 _PROBE = "otel.stdlib.end.of.settings"
 #: The longest that a look at the cluster takes.
 _LOOK = 5.0
+#: How long librdkafka may take to find that every connection is refused.
+_TURN = 0.5
 #: How long a topic may take to appear after the first question made the broker create it.
 _CREATION = 2.0
 
@@ -79,6 +81,8 @@ class Handle:
         self.fatal = False
         self._files = [str(settings[name]) for name in _FILES if settings.get(name)]
         self._read = _versions(self._files)
+        #: No broker can be reached, by what librdkafka reported last. It reports this once an outage.
+        self.is_down = False
         try:
             self.producer: Any = Producer({**settings, "error_cb": self._on_error, "logger": debug_logger})
         except (KafkaException, TypeError, ValueError) as error:
@@ -94,6 +98,7 @@ class Handle:
 
     def _on_error(self, error: Any) -> None:
         self.fatal = self.fatal or error.fatal()
+        self.is_down = self.is_down or error.name() == "_ALL_BROKERS_DOWN"
         # "All brokers down" follows the reason and says less.
         if error.name() != "_ALL_BROKERS_DOWN" or not self.last_error:
             self.last_error = f"{error.name()}: {_one_line(error.str())}"
@@ -111,19 +116,34 @@ class Handle:
         while True:
             self.last_error = ""
             try:
-                known = (
-                    self.producer.list_topics(topic, limit)
-                    if topic
-                    else self.producer.list_topics(timeout=limit)
-                )
+                known = self._topics(topic, limit)
             except KafkaException as error:
                 raise self.failure("no broker answers", error) from error
+            self.is_down = False
             found = known.topics.get(topic).error if topic and topic in known.topics else None
             if found is None or found.name() not in ("UNKNOWN_TOPIC_OR_PART", "TOPIC_AUTHORIZATION_FAILED"):
                 return
             if monotonic() > deadline or found.name() != "UNKNOWN_TOPIC_OR_PART":
                 raise RetryableError(f"topic {topic!r} at {self.where}: {_one_line(found.str())}")
             sleep(0.1)
+
+    def _topics(self, topic: str | None, limit: float) -> Any:
+        """What brokers answer. With all of them down, not after the limit but after a short wait."""
+        from confluent_kafka import KafkaException
+
+        # A slow broker gets most of the time in one piece: each question begins anew.
+        for turn in (min(_TURN, limit), limit):
+            try:
+                return (
+                    self.producer.list_topics(topic, turn)
+                    if topic
+                    else self.producer.list_topics(timeout=turn)
+                )
+            except KafkaException:
+                self.producer.poll(0)  # where librdkafka reports that no broker can be reached
+                if self.is_down or turn == limit:
+                    raise
+        raise AssertionError("the last turn returns or raises")
 
     def failure(self, what: str, error: BaseException | None = None) -> RetryableError:
         """The error to raise, with the reason that librdkafka gave."""

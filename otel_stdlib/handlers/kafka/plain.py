@@ -109,7 +109,12 @@ class PlainSender:
         if alone:
             outcomes.update(self._send_alone(batch, set(alone)))
         if not outcomes:
-            raise handle.failure(f"no delivery report within {self._options.timeout:g} s")
+            what = (
+                "no broker answers"
+                if handle.is_down
+                else f"no delivery report within {self._options.timeout:g} s"
+            )
+            raise handle.failure(what)
         found = [
             outcomes.get(frame.lsn, _NOT_YET if frame.lsn in mine else _NOT_SENT) for frame in batch.frames
         ]

@@ -31,6 +31,8 @@ WAITING: Final = ("", "")
 STORED = Outcome(Verdict.STORED)
 #: How often reports are counted while the broker is slow.
 _TURN = 0.1
+#: How long reports are waited for while no broker can be reached.
+_DOWN = 3.0
 
 
 def note_in(reports: dict[int, Report], origin: Origin) -> OnDelivery:
@@ -110,15 +112,24 @@ def produce_all(
 def wait_for_reports(handle: Handle, reports: dict[int, Report], deadline: float) -> int:
     """Wait until every message has its report, at most until ``deadline``; how many have none.
 
+    Where no broker can be reached it waits for a few seconds only: librdkafka keeps the messages.
+
     Raises:
         RetryableError: the producer is of no use any more.
     """
+    since, before = monotonic(), -1
     while True:
         left = handle.producer.flush(max(0.0, min(_TURN, deadline - monotonic())))
         if handle.fatal:
             raise handle.failure("the producer failed")
         waiting = sum(report is WAITING for report in reports.values()) if left else 0
-        if not waiting or monotonic() >= deadline:
+        now = monotonic()
+        if not waiting or waiting < before or not handle.is_down:
+            since = now
+        if not waiting or waiting < before:
+            handle.is_down = False  # a broker answered
+        before = waiting
+        if not waiting or now >= deadline or now - since >= _DOWN:
             return waiting
 
 

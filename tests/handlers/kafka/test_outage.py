@@ -11,9 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from otel_stdlib.handlers import KafkaHandler
 from tests.handlers.kafka.helpers import QUICK, stored_uids
 from tests.servers.kafka import KafkaBroker
+from tests.servers.ports import free_port
 from tests.support import eventually, whole_lines
 
 OUTAGE = {**QUICK, "timeout": 1.0, "circuit_breaker_threshold": 2, "circuit_breaker_timeout": 0.5}
@@ -66,6 +69,35 @@ def test_the_breaker_opens_and_the_fallback_is_readable(
     assert len(counts) == 51
     assert set(counts.values()) == {1}
     assert {line["attributes"]["log.record.uid"] for line in lines} < set(counts)
+
+
+def test_the_breaker_opens_when_no_broker_listens(tmp_path: Path) -> None:
+    """With the usual threshold and time limit: a refused connection is known at once."""
+    options = {"timeout": 30.0, "circuit_breaker_threshold": 5, "circuit_breaker_timeout": 60.0}
+    with handling(f"127.0.0.1:{free_port()}", "logs", tmp_path, **options) as (handler, logger):
+        logger.info("waits")
+        eventually(lambda: report(handler)["circuit_breaker"] == "open", 20)
+        assert "no broker answers" in report(handler)["last_error"]
+
+
+@pytest.mark.parametrize("transactional", [False, True])
+def test_the_breaker_opens_when_the_broker_goes(
+    kafka_broker: KafkaBroker, topic: str, tmp_path: Path, transactional: bool
+) -> None:
+    """In the middle of its work, and closes when the broker is back; each record is there once."""
+    options = {"timeout": 30.0, "circuit_breaker_threshold": 5, "transactional": transactional}
+    with handling(kafka_broker.proxied_bootstrap, topic, tmp_path, **options) as (handler, logger):
+        logger.info("before")
+        assert handler.flush(60)
+        kafka_broker.proxy.stop()
+        try:
+            logger.info("waits")
+            eventually(lambda: report(handler)["circuit_breaker"] != "closed", 28)
+        finally:
+            kafka_broker.proxy.start()
+        assert handler.flush(60)
+        eventually(lambda: report(handler)["circuit_breaker"] == "closed", 10)
+    assert [1, 1] == list(stored_uids(kafka_broker, topic).values())
 
 
 def test_the_clients_own_logs_do_not_come_back(kafka_broker: KafkaBroker, topic: str, tmp_path: Path) -> None:
