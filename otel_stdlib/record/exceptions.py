@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 import traceback
+import warnings
 from types import TracebackType
 from typing import Any
 
@@ -73,13 +74,26 @@ def _from_text(text: str) -> dict[str, str]:
 def _stacktrace(error: BaseException, trace: TracebackType | None, limits: Limits) -> str:
     if _count(error, limits.exceptions) <= limits.exceptions:
         try:
-            whole = traceback.TracebackException(
-                type(error), error, trace, limit=-limits.stacktrace_frames, compact=True
-            )
-            return _hidden(trace, limits.stacktrace_frames) + "".join(whole.format()).rstrip("\n")
+            return _printed(error, trace, limits)
+        except (
+            Warning
+        ):  # warnings are errors here, and 3.15's ``linecache`` warns of modules without a loader
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    return _printed(error, trace, limits)
+            except Exception:
+                pass
         except Exception:  # a hostile exception, or recursion inside the formatter
-            return _plain(error, trace, limits)
+            pass
     return _plain(error, trace, limits)
+
+
+def _printed(error: BaseException, trace: TracebackType | None, limits: Limits) -> str:
+    whole = traceback.TracebackException(
+        type(error), error, trace, limit=-limits.stacktrace_frames, compact=True
+    )
+    return _hidden(trace, limits.stacktrace_frames) + "".join(whole.format()).rstrip("\n")
 
 
 def _hidden(trace: TracebackType | None, most: int) -> str:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
+import runpy
 import sys
 import traceback
+import warnings
+from pathlib import Path
 
 import pytest
 
 from otel_stdlib.record.encoder import LineEncoder
+from otel_stdlib.record.exceptions import exception_attributes
+from otel_stdlib.record.limits import Limits
 from tests.record.lines import Logged, close
 
 
@@ -149,3 +154,17 @@ class TestExceptions:
         encoded = LineEncoder().encode(logging.makeLogRecord({"msg": "x", "exc_info": exc_info}))
         assert encoded is not None
         assert "exception.type" not in close(encoded[0])["attributes"]
+
+
+def test_a_module_without_a_loader_keeps_its_frames(tmp_path: Path) -> None:
+    """As ``runpy.run_path`` makes it; from 3.15 on ``linecache`` warns of it, and warnings may be errors."""
+    script = tmp_path / "program.py"
+    script.write_text("def divide(number):\n    return number / 0\n")
+    divide = runpy.run_path(str(script))["divide"]
+    try:
+        divide(1)
+    except ZeroDivisionError as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            attributes = exception_attributes((type(error), error, error.__traceback__), None, Limits())
+    assert f'File "{script}", line 2, in divide' in attributes["exception.stacktrace"]
