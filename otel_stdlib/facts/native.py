@@ -28,8 +28,11 @@ __all__ = [
 ]
 
 
-def _original(module: Any, name: str) -> Any:
-    """``module.name`` as it was before gevent or eventlet replaced it."""
+_MODULES = ("thread", "time", "socket", "select")
+
+
+def original(module: Any, name: str) -> Any:
+    """``module.name`` as it was before gevent or eventlet replaced it, at import or since then."""
     gevent = sys.modules.get("gevent.monkey")
     if gevent is not None:
         return gevent.get_original(module.__name__, name)
@@ -49,14 +52,14 @@ def _unfrozen(name: str) -> Any:
     return partial(getattr(freezegun, f"real_{name}", None) or getattr(time, name))
 
 
-start_new_thread: Callable[..., int] = _original(_thread, "start_new_thread")
+start_new_thread: Callable[..., int] = original(_thread, "start_new_thread")
 #: Makes a lock. A function, not a type.
-Lock: Callable[[], _thread.LockType] = _original(_thread, "allocate_lock")
-RLock: Any = _original(_thread, "RLock")
-get_ident: Callable[[], int] = _original(_thread, "get_ident")
-ThreadLocal: Any = _original(_thread, "_local")
+Lock: Callable[[], _thread.LockType] = original(_thread, "allocate_lock")
+RLock: Any = original(_thread, "RLock")
+get_ident: Callable[[], int] = original(_thread, "get_ident")
+ThreadLocal: Any = original(_thread, "_local")
 #: ``time.sleep`` that stops the operating system's thread.
-wait: Callable[[float], None] = _original(time, "sleep")
+wait: Callable[[float], None] = original(time, "sleep")
 #: Seconds from any fixed start, never going back.
 monotonic: Callable[[], float] = _unfrozen("monotonic")
 

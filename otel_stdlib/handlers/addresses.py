@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from otel_stdlib.facts.clock import monotonic
+from otel_stdlib.facts.native import original
 
 __all__ = ["Connector"]
 
@@ -46,7 +47,7 @@ class Connector:
         found = self._addresses(host, port)
         failed: OSError | None = None
         for left, (family, kind, protocol, _, address) in zip(range(len(found), 0, -1), found, strict=True):
-            opened = socket.socket(family, kind, protocol)
+            opened: socket.socket = original(socket, "socket")(family, kind, protocol)
             try:
                 for option in options:
                     opened.setsockopt(*option)
@@ -65,6 +66,7 @@ class Connector:
 
     def _addresses(self, host: str, port: int) -> list[Any]:
         """The name's addresses, resolved anew; the one that worked last comes first while it is among them."""
-        found = socket.getaddrinfo(host, port, socket.AF_UNSPEC, socket.SOCK_STREAM)
+        resolve = original(socket, "getaddrinfo")
+        found = resolve(host.strip("[]"), port, socket.AF_UNSPEC, socket.SOCK_STREAM)
         good = self._good.get((host, port))
         return sorted(found, key=lambda entry: entry[4] != good)

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from otel_stdlib.delivery.contract import STORED, Outcome
 from otel_stdlib.facts.errors import DeliveryError, RetryableError, ThrottledError
-from otel_stdlib.facts.threads import Thread
+from otel_stdlib.facts.threads import Thread, is_green
 
 __all__ = ["merge_answers", "run_together"]
 
@@ -22,9 +22,9 @@ def run_together(
 
     What a job raises is its result. The threads are daemons, begin with the name by which
     logging knows a delivery thread, and have ended on return: nothing is left to close, and a
-    pool's exit hook cannot hold up the end of the process. Where no thread can be started
-    any more, the calling thread does everything. It calls ``meanwhile``, which must not raise, when it
-    would only wait for the others.
+    pool's exit hook cannot hold up the end of the process. Where no thread can be started any
+    more, and under gevent and eventlet, the calling thread does everything. It calls ``meanwhile``,
+    which must not raise, when it would only wait for the others.
     """
     results: list[T | Exception] = [RuntimeError("the job did not run")] * len(jobs)
     waiting = deque(enumerate(jobs))
@@ -41,6 +41,8 @@ def run_together(
                 results[number] = error
 
     threads: list[Thread] = []
+    if is_green():  # a driver's locks are those of greenlets then, which threads must not wait for
+        workers = 1
     for number in range(min(workers, len(jobs)) - 1):
         thread = Thread(target=work, name=f"otel-stdlib-{name}-{number + 1}")
         try:

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 from otel_stdlib.facts.errors import ConfigError, MissingExtraError, RetryableError
 from otel_stdlib.facts.secrets import mask_secrets
+from otel_stdlib.handlers.addresses import Connector
+from otel_stdlib.handlers.connections import connecting
 from otel_stdlib.handlers.elasticsearch.options import ElasticsearchOptions
 
 __all__ = ["Reply", "UnknownOutcome", "Wire", "require_client"]
@@ -84,12 +86,17 @@ class Wire:
             tls["verify_certs"] = options.verify_certs
             if options.ca_certs is not None:
                 tls["ca_certs"] = options.ca_certs
-        return Elasticsearch(
+        client = Elasticsearch(
             list(options.hosts),
             connections_per_node=options.max_workers,
             serializers={"application/json": OrjsonSerializer(), "application/x-ndjson": Raw()},
             **tls,
         )
+        connector = Connector()
+        for node in client.transport.node_pool.all():
+            pool: Any = node.pool  # type: ignore[attr-defined, unused-ignore]
+            pool.ConnectionCls = connecting(pool.ConnectionCls, connector)
+        return client
 
     def request(self, method: str, target: str, body: bytes | None = None, *, ndjson: bool = False) -> Reply:
         """Send one request; a node that cannot be reached is left for the next one.
