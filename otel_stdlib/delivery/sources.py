@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from otel_stdlib.delivery.contract import Origin
+from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.threads import Lock
 from otel_stdlib.spool.cursor import CursorFile, cursor_name
 from otel_stdlib.spool.envelope import ENVELOPE, pick
@@ -77,8 +78,13 @@ class _Source:
         if self._file is not None:
             try:
                 self._file.save(lsn)
-            except OSError:
+            except OSError as error:
                 self._file = None  # tried again with the next batch
+                say(
+                    "cursor",
+                    f"a position in the spool {self.origin.spool_id} cannot be saved ({error}): if this process is "
+                    "killed now, the next one sends some records again",
+                )
 
     def read(self, start: int, max_records: int, max_bytes: int) -> Chunk:
         """Frames from ``start`` on."""

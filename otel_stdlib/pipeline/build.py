@@ -64,8 +64,9 @@ def build_generation(
         resource.json,
         tuple(target for target, _, _ in targets.values()),
     ).dump()
-    root = _open_place(options, str(resource.attributes.get("service.name", "service")))
-    spool = _make_spool(spool_id, manifest, options, root, counters)
+    place = _open_place(options, str(resource.attributes.get("service.name", "service")))
+    root = place if isinstance(place, tuple) else None
+    spool = _make_spool(spool_id, manifest, options, place, counters)
     workers = {}
     for key, (_, outlet, identity) in targets.items():
         workers[key] = DestinationWorker(
@@ -139,32 +140,33 @@ def _count_letters(counters: Counters, gone: Mapping[int, int]) -> None:
         counters.add(f"letters:{severity}", count)
 
 
-def _open_place(options: SpoolOptions, service: str) -> tuple[Path, Descriptor] | None:
+def _open_place(options: SpoolOptions, service: str) -> tuple[Path, Descriptor] | str | None:
+    """The folder for spools; or why there is none; None: it is not wanted."""
     if options.durability == "memory":
         return None
     try:
         path = choose_root(options.directory, service)
         return path, open_root(path)
     except SpoolUnavailable as error:
-        _say_memory(str(error))
-        return None
+        return str(error)
 
 
 def _make_spool(
     spool_id: str,
     manifest: bytes,
     options: SpoolOptions,
-    root: tuple[Path, Descriptor] | None,
+    place: tuple[Path, Descriptor] | str | None,
     counters: Counters,
 ) -> Spool:
     directory = None
-    if root is not None:
+    reason = place if isinstance(place, str) else None
+    if isinstance(place, tuple):
         try:
-            directory = SpoolDirectory.create(root[1], spool_id, manifest)
+            directory = SpoolDirectory.create(place[1], spool_id, manifest)
         except (OSError, SpoolUnavailable) as error:
-            _say_memory(f"{root[0]}: {error}")
-    return Spool(spool_id, manifest, options, directory, counters)
-
-
-def _say_memory(reason: str) -> None:
-    say("memory", f"records are kept in memory only and do not survive this process: {reason}")
+            reason = f"{place[0]}: {error}"
+    spool = Spool(spool_id, manifest, options, directory, counters)
+    if reason is not None:
+        spool.supply.error = OSError(reason)
+        say("memory", f"records are kept in memory only and do not survive this process: {reason}")
+    return spool

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 from otel_stdlib.delivery.contract import Origin
 from otel_stdlib.delivery.fallback import Fallback
@@ -19,6 +18,7 @@ from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.threads import Event, Lock, RLock, Thread, sleep
 from otel_stdlib.pipeline.adoption import Adopter
+from otel_stdlib.pipeline.diskreport import DiskReport
 from otel_stdlib.pipeline.report import LossReport, count_lost, count_rescued, say_undeliverable
 from otel_stdlib.pipeline.sieve import Place
 from otel_stdlib.pipeline.status import distance, status_of
@@ -65,6 +65,7 @@ class Generation:
         self._running: list[DestinationWorker | Fallback] = [*workers.values(), *self.fallbacks.values()]
         self.adopter = adopter
         self._counters = counters
+        self._disk = DiskReport(spool)
         self._losses = LossReport("spool", counters)
         self._on_gone = on_gone
         #: Its destinations in the manifest's order.
@@ -168,14 +169,15 @@ class Generation:
 
     def _round(self, now: float) -> None:
         self.keeper.tend(now)
+        self._disk.tend()
         self._losses.tend()
         if self.watch is not None and not self.spool.sealed:
             self.watch(now)
+        if self.adopter is not None:
+            self.adopter.tend(now, self._closed_at is None)
         if self.spool.options.durability == "os" and now >= self._next_sync:
             self._next_sync = now + self.spool.options.sync_interval
             self.keeper.sync()
-        if self.adopter is not None:
-            self.adopter.tend(now, self._closed_at is None)
 
     # -- the end ---------------------------------------------------------------------
 
@@ -281,8 +283,8 @@ class Generation:
             self._done = done = self.is_delivered()
             if not done:
                 count_lost(self.workers, self._counters, "memory", self.keeper.only_in_memory())
-                if not self.workers and (left := self.left_bytes()):
-                    say_undeliverable(self.spool.spool_id, left)
+                if not self.workers:
+                    say_undeliverable(self.spool.spool_id, self.left_bytes())
             self._losses.tend()
             if self.spool.directory is not None:
                 self.spool.directory.retire(done)
@@ -293,6 +295,4 @@ class Generation:
         self._on_gone(self)
         return done
 
-    def snapshot(self) -> dict[str, Any]:
-        """Its part of a status report."""
-        return status_of(self)
+    snapshot = status_of

@@ -48,6 +48,8 @@ def losses(counts: Mapping[str, int]) -> dict[str, dict[str, int]]:
 
 def say_undeliverable(spool_id: str, size: int) -> None:
     """Report records that were logged to a queue handler without handlers, and how to send them."""
+    if not size:
+        return
     say(
         f"undeliverable:{spool_id}",
         f"{size} bytes of records stay in the spool {spool_id}: no handler was configured for them; send them "

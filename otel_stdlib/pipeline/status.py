@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Container
 from typing import TYPE_CHECKING, Any
 
+from otel_stdlib.spool.heal import is_in_memory
 from otel_stdlib.spool.writer import Spool
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def status_of(generation: Generation) -> dict[str, Any]:
     report: dict[str, Any] = {
         "destinations": destinations,
         "spool_id": spool.spool_id,
-        "in_memory": spool.directory is None,
+        "in_memory": is_in_memory(spool),
         "used_bytes": spool.used_bytes(),
         "memory_bytes": sum([s.capacity for s in list(spool.segments.values()) if not s.on_disk]),
         "cap_bytes": spool.cap,

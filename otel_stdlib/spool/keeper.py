@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from otel_stdlib.spool.frame import Frame
+from otel_stdlib.spool.heal import Healer
 from otel_stdlib.spool.reader import Reader
 from otel_stdlib.spool.segment import Segment
 from otel_stdlib.spool.supply import FIRST_BYTES
@@ -61,6 +62,7 @@ class Keeper:
         self._cursors = cursors
         self._on_evicted = on_evicted
         self._claim = claim
+        self._healer = Healer(spool, cursors)
         self._rolled_at = 0.0
         self._last_number = 0
         self._ahead = 1
@@ -71,6 +73,7 @@ class Keeper:
             self._spool.directory.keep_lock()
         self._spool.settle()
         self.release()
+        self._healer.tend(now)
         if not self._spool.sealed:
             self._make_room()
             self._prepare(now)

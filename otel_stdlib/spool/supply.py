@@ -27,7 +27,7 @@ FIRST_BYTES = 64 << 10
 #: A segment of at most this size has its pages written in some tenths of a millisecond, in a log call too.
 _QUICK = 1 << 20
 #: While the disk fails, memory is taken in pieces of this size: the disk may have room for some of them.
-_PIECE = 1 << 20
+_PIECE = 256 << 10
 #: No room, a quota, a limit on the size of files: a smaller file may fit.
 _TOO_LARGE = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
 #: Seconds after which a size that did not fit is tried again.
@@ -112,6 +112,7 @@ class Supply:
         except OSError as error:
             self.error = error
             return False
+        self.error = None
         segment.move_to(descriptor)
         self._let_reopen(segment)
         return True

@@ -192,7 +192,7 @@ import resource
 configure(durability="record", segment_bytes=1 << 20)
 say("good")
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 17, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 15, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
 raised = 0
 for i in range(3000):
     try:
