@@ -20,7 +20,7 @@ from otel_stdlib.record.current import otel_fragment
 from otel_stdlib.record.general import GeneralEncoder
 from otel_stdlib.record.lift import BASE_KEYS, MESSAGE_KEYS, SPECIAL_KEYS, lift
 from otel_stdlib.record.limits import Limits
-from otel_stdlib.record.plain import PLAIN_OPTIONS, is_plain
+from otel_stdlib.record.plain import KEY_LENGTH, PLAIN_OPTIONS, is_plain, keys_fit
 from otel_stdlib.record.stamp import MICROS, MILLIS, second_prefix
 
 __all__ = ["LineEncoder"]
@@ -75,6 +75,7 @@ class LineEncoder:
         "_last_key",
         "_most_bytes",
         "_second",
+        "_short_bytes",
         "_sites",
         "_special",
         "_special_values",
@@ -96,8 +97,10 @@ class LineEncoder:
         )
         self._count = bounds.attribute_count
         self._body_length = min(bounds.body_length, bounds.total_bytes // 8)
-        # Below this nothing in the attributes can be past any limit but a count.
+        # Below this nothing in the attributes but a name can be past any limit but a count.
         self._fast_bytes = min(16_384, bounds.value_length, bounds.total_bytes // 4)
+        #: Below this not even a name can be.
+        self._short_bytes = min(KEY_LENGTH, self._fast_bytes)
         self._most_bytes = bounds.total_bytes // 2
         self._special = SPECIAL_KEYS | self._general.reserved | self._general.static.keys()
         # A record whose own attributes are wanted always takes the general path.
@@ -159,7 +162,7 @@ class LineEncoder:
                 if extras:
                     if not careful:
                         attributes = _dumps(extras, None, PLAIN_OPTIONS)
-                        careful = len(attributes) > self._fast_bytes
+                        careful = len(attributes) > self._short_bytes and not self._fit(attributes, extras)
                     if careful:
                         attributes, dropped = self._general.attributes(extras)
                         middle = dropped + middle
@@ -208,6 +211,10 @@ class LineEncoder:
                 # The stack is full: nothing may be called any more.
                 _, prefix, start_ns = self._second
                 return prefix + _STACK_IS_FULL, 0, start_ns
+
+    def _fit(self, attributes: bytes, extras: dict[str, Any]) -> bool:
+        """Whether nothing in plain attributes, whose JSON is given too, can be past any limit but a count."""
+        return len(attributes) <= self._fast_bytes and keys_fit(extras)
 
     def _new_site(self, record: logging.LogRecord) -> _Site:
         """The bytes of a call site seen for the first time; empty for a delivery thread."""

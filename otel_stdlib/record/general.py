@@ -20,7 +20,7 @@ from otel_stdlib.record.current import otel_fragment
 from otel_stdlib.record.exceptions import bounded_stacktrace, exception_attributes
 from otel_stdlib.record.lift import BASE_KEYS, MESSAGE_KEYS, OWN_ATTRIBUTES, lift
 from otel_stdlib.record.limits import Limits
-from otel_stdlib.record.plain import PLAIN_OPTIONS, is_plain
+from otel_stdlib.record.plain import KEY_LENGTH, PLAIN_OPTIONS, is_plain, keys_fit
 from otel_stdlib.record.stamp import split_time
 from otel_stdlib.record.values import Normaliser, safe_text, valid_text
 
@@ -89,7 +89,8 @@ class GeneralEncoder:
             return b""
         if type(message) is dict and is_plain(message):
             body = orjson.dumps(message, None, PLAIN_OPTIONS)
-            if len(body) <= self._limits.body_length:
+            size = len(body)
+            if size <= self._limits.body_length and (size <= KEY_LENGTH or keys_fit(message)):
                 return body
         notes: dict[str, Any] = {}
         normaliser = Normaliser(self._limits, self._default)

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-__all__ = ["PLAIN_OPTIONS", "is_plain"]
+__all__ = ["KEY_LENGTH", "PLAIN_OPTIONS", "is_plain", "keys_fit"]
 
 # Whatever orjson would write in its own way raises instead, and takes the careful path; so do
 # integers past 53 bits, of which orjson would let unsigned 64-bit ones pass.
@@ -16,6 +16,8 @@ PLAIN_OPTIONS = (
     | orjson.OPT_PASSTHROUGH_DATETIME
     | orjson.OPT_STRICT_INTEGER
 )
+#: Characters of a key at most. What is no longer than this as JSON has no longer key.
+KEY_LENGTH = 1_024
 _SIMPLE = frozenset({str, int, bool, type(None)})
 #: Deeper or larger values are looked at by the normaliser, which counts and cuts.
 _DEPTH = 4
@@ -51,3 +53,12 @@ def _values_left(value: Any, depth: int, left: int) -> int:
             if left < 0:
                 return -1
     return left
+
+
+def keys_fit(value: Any) -> bool:
+    """Whether no key of a plain value is longer than ``KEY_LENGTH``."""
+    if type(value) is dict:
+        return all(len(key) <= KEY_LENGTH for key in value) and all(map(keys_fit, value.values()))
+    if type(value) is list or type(value) is tuple:
+        return all(map(keys_fit, value))
+    return True

@@ -23,6 +23,7 @@ import orjson
 
 from otel_stdlib.record.limits import Limits
 from otel_stdlib.record.line import BYTES_MARK
+from otel_stdlib.record.plain import KEY_LENGTH
 
 __all__ = ["ELLIPSIS", "Normaliser", "safe_text", "valid_text"]
 
@@ -126,7 +127,7 @@ class Normaliser:
         if isinstance(key, enum.Enum):
             key = key.value
         text = key if type(key) is str else safe_text(key)
-        return self.text(text, min(self._length, 1_024)) or "(empty)"
+        return self.text(text, min(self._length, KEY_LENGTH)) or "(empty)"
 
     def _convert(self, value: Any, kind: type, depth: int) -> Any:
         # The usual types first, by identity.

@@ -55,7 +55,9 @@ class ElasticsearchDestination:
         self.identity = identity_of(options)
         self.counters = counters or Counters()
         self._options = options
-        self._writer = BulkWriter(options.naming, options.mapping, logsdb=options.logsdb)
+        self._writer = BulkWriter(
+            options.naming, options.mapping, logsdb=options.logsdb, counters=self.counters
+        )
         self._pace = Pace(options.batch_bytes, options.max_workers)
         self._wire: Wire | None = None
         self._sender: BulkSender | None = None
@@ -88,6 +90,8 @@ class ElasticsearchDestination:
             self._wire = Wire(self._options)
             self._sender = BulkSender(self._wire, self._pace, self.counters, self.name)
         reply = self._wire.request("HEAD", "/")
+        if reply.status == 400:
+            reply = self._wire.request("GET", "/")  # the answer to HEAD has no reason
         # 403: alive, and we may not ask; a key that can only create documents is enough to deliver.
         if reply.status not in (200, 403):
             error = refusal(reply.status, reply.headers, reply.body, self._wire.where)

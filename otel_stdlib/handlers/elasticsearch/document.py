@@ -4,6 +4,9 @@
 ``seed``  the record's line as a file has it; with ``@timestamp`` where a data stream or logsdb needs it
 ``ecs``   the Elastic Common Schema: the one that pays for a decode
 
+Elasticsearch refuses U+0000 in names, and in ``date_nanos`` times before 1970 or after 2262-04-11: these are
+repaired and named in the attribute ``otel_stdlib.repaired``.
+
 ``body`` is text. A structured body goes to ``body_structured`` as it is, and to ``body`` as
 its JSON text, so that no message can be refused for having another type than the first one.
 """
@@ -17,8 +20,10 @@ from datetime import datetime, timezone
 import orjson
 
 from otel_stdlib.delivery.contract import Origin, make_uid
+from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.memo import keep
 from otel_stdlib.handlers.elasticsearch.naming import DataStream, IndexPattern
+from otel_stdlib.handlers.repair import REPAIRED, clean_keys
 from otel_stdlib.record.ecs import ecs_document
 from otel_stdlib.record.line import close_line, load_line
 from otel_stdlib.spool.frame import Frame
@@ -28,6 +33,9 @@ __all__ = ["BulkWriter"]
 _START = b'{"timestamp":"'
 _BODY = b'"body":'
 _STRUCTURE = (b"{"[0], b"["[0])
+_NUL = b"\\u0000"
+#: What ``date_nanos`` can hold, as the texts of times.
+_FIRST, _LAST = b'"1970-01-01T00:00:00.000000Z"', b'"2262-04-11T23:47:16.854775Z"'
 _raw_decode = json.JSONDecoder().raw_decode
 
 
@@ -38,9 +46,18 @@ class BulkWriter:
         naming: where each record goes.
         mapping: ``otel``, ``seed`` or ``ecs``.
         logsdb: whether the indices are in that mode.
+        counters: gets ``repaired``, the records that were not stored as they were.
     """
 
-    def __init__(self, naming: IndexPattern | DataStream, mapping: str, *, logsdb: bool = False) -> None:
+    def __init__(
+        self,
+        naming: IndexPattern | DataStream,
+        mapping: str,
+        *,
+        logsdb: bool = False,
+        counters: Counters | None = None,
+    ) -> None:
+        self._counters = counters or Counters()
         self._naming = naming
         self._plain = mapping == "seed" and not naming.is_stream and not logsdb
         self._actions: dict[str, bytes] = {}
@@ -68,7 +85,7 @@ class BulkWriter:
         return keep(self._actions, name, b'{"create":{"_index":%b,"_id":"' % orjson.dumps(name))
 
     def _line(self, frame: Frame, uid: str, resource: bytes) -> bytes:
-        payload = frame.payload
+        payload, time = self._repaired(frame)
         # The first '"body":' is the member itself: before it stand a number and two texts, where quotes are escaped.
         at = payload.find(_BODY) + len(_BODY)
         if payload[at] in _STRUCTURE:
@@ -76,10 +93,29 @@ class BulkWriter:
         line = close_line(payload, uid.encode(), resource)
         if self._plain:
             return line
-        return b'{"@timestamp":%b%b,%b' % (_timestamp(payload, frame.time_ns), self._stream, line[1:])
+        return b'{"@timestamp":%b%b,%b' % (time, self._stream, line[1:])
+
+    def _repaired(self, frame: Frame) -> tuple[bytes, bytes]:
+        """A record's open line and its time as a JSON text, both such as the server takes them."""
+        payload, marks = frame.payload, []
+        if _NUL in payload:
+            cleaned = _with_clean_names(payload)
+            if cleaned is not payload:
+                payload = cleaned
+                marks.append("nul")
+        time = _timestamp(payload, frame.time_ns)
+        if not _FIRST <= time <= _LAST and not self._plain:
+            time = _FIRST if time < _FIRST else _LAST
+            marks.append("@timestamp")
+        if marks:
+            self._counters.add("repaired")
+            payload = b'%b"%b":%b,' % (payload, REPAIRED.encode(), orjson.dumps(marks))
+        return payload, time
 
     def _ecs(self, frame: Frame, uid: str, resource: bytes) -> bytes:
-        document = ecs_document(load_line(frame.payload, uid.encode(), resource))
+        payload, time = self._repaired(frame)
+        document = ecs_document(load_line(payload, uid.encode(), resource))
+        document["@timestamp"] = time[1:-1].decode()
         if isinstance(self._naming, DataStream):
             stream = self._naming
             document["data_stream"] = {
@@ -98,6 +134,19 @@ def _timestamp(payload: bytes, time_ns: int) -> bytes:
     seconds, nanos = divmod(time_ns, 1_000_000_000)
     when = datetime.fromtimestamp(seconds, tz=timezone.utc)
     return f'"{when:%Y-%m-%dT%H:%M:%S}.{nanos:09d}Z"'.encode()
+
+
+def _with_clean_names(payload: bytes) -> bytes:
+    """The payload without U+0000 in names; the same object where there is none, or no JSON."""
+    try:
+        record = orjson.loads(payload.rstrip(b",") + b"}}")
+    except ValueError:
+        return payload
+    cleaned = clean_keys(record)
+    if cleaned == record:
+        return payload
+    line = orjson.dumps(cleaned)[:-2]
+    return line if line.endswith(b"{") else line + b","
 
 
 def _with_text_body(payload: bytes, at: int) -> bytes:

@@ -55,6 +55,8 @@ def _ask(wire: Wire, method: str, target: str, body: bytes | None = None) -> Rep
     reply = wire.request(method, target, body)
     if reply.status == 401 or reply.status in (408, 429) or reply.status >= 500:
         raise refusal(reply.status, reply.headers, reply.body, wire.where)
+    if reply.status == 400 and isinstance(error := refusal(400, {}, reply.body, wire.where), RetryableError):
+        raise error  # a gateway's word, or a server's of another version
     if reply.status == 200 and not isinstance(reply.body, dict):
         raise RetryableError(f"{wire.where} does not answer as Elasticsearch does")
     return reply

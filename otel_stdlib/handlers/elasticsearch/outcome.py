@@ -1,10 +1,12 @@
 """What Elasticsearch's answers mean for a record. Pure.
 
-    item    201 stored · 409 duplicate · 429, 5xx retry · 401, 403 retry and alarm
-            404 retry and alarm (automatic creation is off) · other 4xx rejected with the reason
-    request 413 to be split · 400 refused whole · everything else but 200: try again
+    item    201 stored · 200 dropped by an ingest pipeline · 409 duplicate · 429, 5xx retry
+            401, 403, 404 (automatic creation is off) and the 400s of ``WAITING`` retry and alarm
+            other 4xx, and a pipeline's own ``fail``, rejected with the reason
+    request 413 to be split · 400 of another major version retry · other 400s refused whole
+            everything else but 200: try again
 
-A 403 is a full disk or a blocked index, which people mend: giving records up for it loses them.
+A 403 is a full disk or a blocked index, which you can repair: giving records up for it loses them.
 """
 
 from __future__ import annotations
@@ -16,10 +18,25 @@ from otel_stdlib.delivery.contract import DUPLICATE, STORED, Outcome, Verdict
 from otel_stdlib.facts.errors import DeliveryError, PermanentError, RetryableError, ThrottledError
 from otel_stdlib.facts.secrets import mask_secrets
 
-__all__ = ["Answered", "explain", "read_items", "refusal", "retry_after"]
+__all__ = ["WAITING", "Answered", "explain", "read_items", "refusal", "retry_after"]
 
 _RETRY_AFTER_MOST = 3_600.0
 _REASON_LENGTH = 1_000
+#: Answers of 400 that are about the cluster and not about the record: type, words of the reason, advice.
+WAITING = (
+    ("validation_exception", "maximum", "raise 'cluster.max_shards_per_node', or delete indices"),
+    ("index_closed_exception", "", "open the index"),
+    ("illegal_argument_exception", "no write index is defined for alias", "give the alias a write index"),
+    (
+        "illegal_argument_exception",
+        "pipeline with id",
+        "create the ingest pipeline, or take it out of the index's settings",
+    ),
+)
+#: A pipeline that fails on purpose answers 500, and will do so for this record each time.
+_FAILED_ON_PURPOSE = "fail_processor_exception"
+#: A server that does not speak our version of the API.
+_OTHER_VERSION = "media_type_header_exception"
 
 
 class Answered(NamedTuple):
@@ -29,10 +46,12 @@ class Answered(NamedTuple):
     outcomes: list[Outcome] | None
     #: Records that the server keeps in the failure store: stored, but not where people look.
     failed_over: int = 0
-    #: What a person has to mend, for example a blocked index.
+    #: What you have to repair, for example a blocked index.
     alarm: str = ""
     #: Whether a record was held off by pressure.
     pressed: bool = False
+    #: Records that an ingest pipeline dropped: taken, and kept nowhere.
+    dropped: int = 0
 
 
 def read_items(body: object, count: int) -> Answered:
@@ -45,7 +64,7 @@ def read_items(body: object, count: int) -> Answered:
     if not isinstance(items, Sequence) or len(items) != count or not isinstance(body, Mapping):
         raise RetryableError("the answer to a bulk request is not Elasticsearch's: its outcome is unknown")
     outcomes: list[Outcome] = []
-    failed_over = 0
+    failed_over = dropped = 0
     alarm = ""
     pressed = False
     for item in items:
@@ -55,23 +74,53 @@ def read_items(body: object, count: int) -> Answered:
         status = result["status"]
         if status < 300:
             failed_over += result.get("failure_store") == "used"
+            dropped += status == 200  # a document that is created is answered with 201
             outcomes.append(STORED)
         elif status == 409:
             outcomes.append(DUPLICATE)
         else:
-            outcomes.append(_unstored(status, explain(result.get("error"))))
+            outcome, waits = _unstored(status, result.get("error"))
+            outcomes.append(outcome)
             pressed = pressed or status in (429, 503)
-            if status in (401, 403, 404):
-                alarm = outcomes[-1].reason
+            if waits:
+                alarm = outcome.reason
     everything = all(outcome is STORED for outcome in outcomes)
-    return Answered(None if everything else outcomes, failed_over, alarm, pressed)
+    return Answered(None if everything else outcomes, failed_over, alarm, pressed, dropped)
 
 
-def _unstored(status: int, reason: str) -> Outcome:
-    text = f"{status} {reason}".strip()
-    if status == 429 or status >= 500 or status in (401, 403, 404, 408):
-        return Outcome(Verdict.RETRY, text)
-    return Outcome(Verdict.REJECTED, text)
+def _unstored(status: int, error: object) -> tuple[Outcome, bool]:
+    """The outcome of a document that was not stored, and whether it waits for somebody's repair."""
+    text = f"{status} {explain(error)}".strip()
+    if _is_a(error, _FAILED_ON_PURPOSE):
+        return Outcome(Verdict.REJECTED, text), False
+    if status in (401, 403, 404):
+        return Outcome(Verdict.RETRY, text), True
+    if status == 429 or status >= 500 or status == 408:
+        return Outcome(Verdict.RETRY, text), False
+    advice = _advice(error) if status == 400 else ""
+    if advice:
+        return Outcome(Verdict.RETRY, f"{text} ({advice})"), True
+    return Outcome(Verdict.REJECTED, text), False
+
+
+def _advice(error: object) -> str:
+    """What to do about an error that is the cluster's state; "": it is the record's."""
+    while isinstance(error, Mapping):
+        reason = str(error.get("reason", ""))
+        for kind, words, advice in WAITING:
+            if error.get("type") == kind and words in reason:
+                return advice
+        error = error.get("caused_by")
+    return ""
+
+
+def _is_a(error: object, kind: str) -> bool:
+    """Whether an error or one of its causes is of a kind."""
+    while isinstance(error, Mapping):
+        if error.get("type") == kind:
+            return True
+        error = error.get("caused_by")
+    return False
 
 
 def explain(error: object) -> str:
@@ -100,6 +149,14 @@ def refusal(status: int, headers: Mapping[str, str], body: object, where: str) -
     if status == 403:
         return RetryableError(
             f"Elasticsearch at {where} refused permission (403); the records wait. {reason}"
+        )
+    if status == 400 and isinstance(body, Mapping) and _is_a(body.get("error"), _OTHER_VERSION):
+        return RetryableError(
+            f"Elasticsearch at {where} is of another major version than the client, 9; the records wait. {reason}"
+        )
+    if status == 407:
+        return RetryableError(
+            f"a proxy in front of {where} asks for credentials (407); the records wait. {reason}"
         )
     if status == 400 and isinstance(body, Mapping) and "error" in body:  # not a gateway's own page
         return PermanentError(f"Elasticsearch refused the request (400): {reason}")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from otel_stdlib.delivery.contract import STORED, Outcome, Verdict
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.diagnostics import say
-from otel_stdlib.handlers.elasticsearch.outcome import read_items, refusal
+from otel_stdlib.handlers.elasticsearch.outcome import Answered, read_items, refusal
 from otel_stdlib.handlers.elasticsearch.pace import Pace
 from otel_stdlib.handlers.elasticsearch.wire import UnknownOutcome, Wire
 
@@ -21,7 +21,8 @@ class BulkSender:
     """Sends items and reads what became of them. Any thread may call it.
 
     Args:
-        counters: gets ``failure_store`` (records stored, but in the failure store),
+        counters: gets ``failure_store`` (records stored, but in the failure store), ``pipeline_dropped``
+            (records that an ingest pipeline dropped),
             ``requests``, ``split`` (requests that were too large) and ``pressed`` (429s).
     """
 
@@ -63,25 +64,32 @@ class BulkSender:
             self._press()
         else:
             self._pace.well()
-        self._tell(answered.failed_over, answered.alarm)
+        self._report(answered)
         return answered.outcomes
 
     def _press(self) -> None:
         self._counters.add("pressed")
         self._pace.pressed()
 
-    def _tell(self, failed_over: int, alarm: str) -> None:
-        if failed_over:
-            self._counters.add("failure_store", failed_over)
+    def _report(self, answered: Answered) -> None:
+        if answered.failed_over:
+            self._counters.add("failure_store", answered.failed_over)
             say(
                 f"elasticsearch-failure-store:{self._name}",
-                f"{self._name}: {failed_over} records do not fit the mapping and went to Elasticsearch's failure store",
+                f"{self._name}: {answered.failed_over} records do not fit the mapping and went to Elasticsearch's "
+                "failure store",
             )
-        if alarm:
+        if answered.dropped:
+            self._counters.add("pipeline_dropped", answered.dropped)
+            say(
+                f"elasticsearch-dropped:{self._name}",
+                f"{self._name}: an ingest pipeline of Elasticsearch's dropped {answered.dropped} records",
+            )
+        if answered.alarm:
             self._counters.add("alarms")
             say(
                 f"elasticsearch-alarm:{self._name}",
-                f"{self._name}: records wait until this is mended: {alarm}",
+                f"{self._name}: records wait until this is repaired: {answered.alarm}",
             )
 
     def _split(self, items: Sequence[bytes], size: int) -> list[Outcome] | None:

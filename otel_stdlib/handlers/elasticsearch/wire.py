@@ -13,6 +13,7 @@ from otel_stdlib.facts.secrets import mask_secrets
 from otel_stdlib.handlers.addresses import Connector
 from otel_stdlib.handlers.connections import connecting
 from otel_stdlib.handlers.elasticsearch.options import ElasticsearchOptions
+from otel_stdlib.handlers.elasticsearch.proxy import node_class
 
 __all__ = ["Reply", "UnknownOutcome", "Wire", "require_client"]
 
@@ -88,6 +89,7 @@ class Wire:
                 tls["ca_certs"] = options.ca_certs
         client = Elasticsearch(
             list(options.hosts),
+            node_class=node_class(),
             connections_per_node=options.max_workers,
             serializers={"application/json": OrjsonSerializer(), "application/x-ndjson": Raw()},
             **tls,

@@ -72,7 +72,7 @@ def test_item_403_waits_with_an_alarm(
         assert "403 cluster_block_exception" in outcomes[0].reason
     lines = [line for line in capsys.readouterr().err.splitlines() if index in line]
     assert len(lines) == 1
-    assert "records wait until this is mended: 403" in lines[0]
+    assert "records wait until this is repaired: 403" in lines[0]
     elasticsearch_server.request("PUT", f"/{index}/_settings", {"index.blocks.write": False})
     assert target.deliver(batch) is None
     target.close()
@@ -90,7 +90,7 @@ def test_item_404_waits_with_an_alarm(
     outcomes = target.deliver(batch)
     assert [Verdict.RETRY] * 3 == verdicts(outcomes)
     assert "404 index_not_found_exception" in outcomes[0].reason
-    assert "records wait until this is mended: 404" in capsys.readouterr().err
+    assert "records wait until this is repaired: 404" in capsys.readouterr().err
     node.request("PUT", f"/{index}")
     assert target.deliver(batch) is None
     target.close()

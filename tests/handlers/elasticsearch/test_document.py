@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from otel_stdlib.handlers.elasticsearch.document import BulkWriter
 from otel_stdlib.handlers.elasticsearch.naming import DataStream, IndexPattern
+from otel_stdlib.handlers.repair import clean_keys
 from otel_stdlib.record.line import load_line
 from otel_stdlib.spool.frame import Frame
 from tests.handlers.elasticsearch.helpers import RESOURCE, make_frame, make_origin
@@ -108,10 +109,40 @@ def test_any_body_and_attribute(body: dict[str, Any], text: str) -> None:
     for message in (body, text):
         frame = make_frame(1, message, value=body, text=text)
         document = write(frame)[1]
-        expected = whole(frame)
+        expected = clean_keys(whole(frame))
         assert isinstance(document["body"], str)
+        repaired = document["attributes"].pop("otel_stdlib.repaired", [])
+        assert repaired == (["nul"] if expected != whole(frame) else [])
         assert expected["attributes"] == document["attributes"]
         if isinstance(expected["body"], dict):
             assert expected["body"] == document["body_structured"]
         else:
             assert expected["body"] == document["body"]
+
+
+def test_names_stay_apart_when_they_are_repaired() -> None:
+    """U+0000 becomes U+FFFD, and a name that is taken by then gets a number."""
+    body = {"a\0": 1, "a\ufffd": 2, "deep": [{"b\0c": "a\0"}]}
+    expected = {"a\ufffd#2": 1, "a\ufffd": 2, "deep": [{"b\ufffdc": "a\0"}]}
+    assert expected == clean_keys(body)
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        (-86_400.0, "1970-01-01T00:00:00.000000Z"),
+        (0.0, "1970-01-01T00:00:00.000000Z"),
+        (9_223_372_036.0, "2262-04-11T23:47:16.000000Z"),
+        (9_223_372_037.0, "2262-04-11T23:47:16.854775Z"),
+        (100_000_000_000.0, "2262-04-11T23:47:16.854775Z"),
+    ],
+)
+@pytest.mark.parametrize("mapping", ["otel", "ecs"])
+def test_times_are_clamped(at: float, expected: str, mapping: str) -> None:
+    """To what ``date_nanos`` holds; ``timestamp`` keeps the record's own."""
+    frame = make_frame(1, at=at)
+    document = write(frame, mapping)[1]
+    assert expected == document["@timestamp"]
+    if mapping == "otel":
+        marked = document["attributes"].get("otel_stdlib.repaired")
+        assert (["@timestamp"] if document["timestamp"] != expected else None) == marked

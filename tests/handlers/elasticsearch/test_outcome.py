@@ -43,7 +43,8 @@ def test_item(status: int, verdict: Verdict) -> None:
 
 def test_all_stored_needs_no_list() -> None:
     """The ordinary answer; failure stores are counted."""
-    assert (None, 0, "", False) == read_items(items(201, 201), 2)
+    assert (None, 0, "", False, 0) == read_items(items(201, 201), 2)
+    assert (None, 0, "", False, 1) == read_items(items(201, 200), 2)
     assert 2 == read_items(items(201, 201, failure_store="used"), 2).failed_over
     assert 0 == read_items(items(201, failure_store="not_enabled"), 1).failed_over
 
@@ -95,3 +96,43 @@ def test_refusals() -> None:
     assert not isinstance(refusal(503, {"retry-after": "soon"}, error, "h"), ThrottledError)
     assert 3_600.0 == refusal(503, {"retry-after": "1e9"}, error, "h").retry_after
     assert "'basic_auth' or 'api_key'" in str(refusal(401, {}, error, "h"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        (
+            "validation_exception",
+            "Validation Failed: 1: this cluster currently has [1000]/[1000] maximum normal shards open;",
+        ),
+        ("index_closed_exception", "closed"),
+        ("illegal_argument_exception", "no write index is defined for alias [a]."),
+        ("illegal_argument_exception", "pipeline with id [a] does not exist"),
+    ],
+)
+def test_400s_of_the_cluster_wait_with_advice(kind: str, reason: str) -> None:
+    """Also as the cause of another error."""
+    error = {"type": kind, "reason": reason}
+    for found in (error, {"type": "exception", "reason": "x", "caused_by": error}):
+        answered = read_items(items(400, error=found), 1)
+        assert answered.outcomes is not None
+        assert answered.outcomes[0].verdict is Verdict.RETRY
+        assert reason in answered.alarm
+        assert answered.alarm.endswith(")")
+
+
+def test_a_pipeline_that_fails_on_purpose_refuses() -> None:
+    """Its status is 500, and will be 500 each time."""
+    error = {"type": "fail_processor_exception", "reason": "no"}
+    answered = read_items(items(500, error=error), 1)
+    assert answered.outcomes is not None
+    assert answered.outcomes[0].verdict is Verdict.REJECTED
+
+
+def test_another_major_version_waits() -> None:
+    """Whatever request it answers."""
+    error = {"error": {"type": "media_type_header_exception", "reason": "Invalid media-type"}}
+    found = refusal(400, {}, error, "h")
+    assert isinstance(found, RetryableError)
+    assert "another major version" in str(found)
+    assert "credentials (407)" in str(refusal(407, {}, "<html>", "h"))
