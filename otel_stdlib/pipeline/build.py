@@ -26,7 +26,7 @@ from otel_stdlib.spool.ids import new_spool_id
 from otel_stdlib.spool.manifest import Manifest, Target
 from otel_stdlib.spool.options import SpoolOptions
 from otel_stdlib.spool.orphan import Scanner
-from otel_stdlib.spool.place import choose_root, open_root
+from otel_stdlib.spool.place import advice, choose_root, open_root, own_root
 from otel_stdlib.spool.segment import Descriptor
 from otel_stdlib.spool.writer import Spool
 
@@ -144,11 +144,16 @@ def _open_place(options: SpoolOptions, service: str) -> tuple[Path, Descriptor] 
     """The folder for spools; or why there is none; None: it is not wanted."""
     if options.durability == "memory":
         return None
+    path = None
     try:
         path = choose_root(options.directory, service)
         return path, open_root(path)
     except SpoolUnavailable as error:
-        return str(error)
+        other = None if path is None else own_root(path, service)
+        if other is None:
+            return f"{error}{advice()}"
+        say("other-place", f"this process gave up its privileges ({error}): its spool is in {other}")
+        return other, open_root(other)
 
 
 def _make_spool(

@@ -17,7 +17,15 @@ from pathlib import Path
 from otel_stdlib.facts.errors import SpoolUnavailable
 from otel_stdlib.spool.segment import SAFE_OPEN, Descriptor
 
-__all__ = ["LOCAL_FILE_SYSTEMS", "choose_root", "file_system_of", "open_directory", "open_root"]
+__all__ = [
+    "LOCAL_FILE_SYSTEMS",
+    "advice",
+    "choose_root",
+    "file_system_of",
+    "open_directory",
+    "open_root",
+    "own_root",
+]
 
 #: File systems on which a shared mapping and ``flock`` are known to keep their promises on one kernel.
 LOCAL_FILE_SYSTEMS = frozenset(
@@ -44,6 +52,8 @@ LOCAL_FILE_SYSTEMS = frozenset(
 #: The folders that this process has open, by process id and path: a process that reconfigures its
 #: logging again and again opens and checks each of them once.
 _opened: weakref.WeakValueDictionary[tuple[int, Path], Descriptor] = weakref.WeakValueDictionary()
+#: Whose process this is before it gives up its privileges.
+_STARTED_AS = os.geteuid() if hasattr(os, "geteuid") else -1
 _DIRECTORY = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | SAFE_OPEN
 
 
@@ -74,6 +84,45 @@ def choose_root(
             )
         base = os.path.join(home, ".local", "state")
     return Path(base, "otel-stdlib", _file_name(service))
+
+
+def _has_changed_user() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() not in (0, _STARTED_AS)
+
+
+def advice() -> str:
+    """What to do where the folder is refused because the process gave up its privileges; "" where it did not."""
+    if not _has_changed_user():
+        return ""
+    return (
+        f"; this process gave up its privileges: name a folder that uid {os.geteuid()} owns (spool option "
+        "'directory', or OTEL_STDLIB_SPOOL_DIR)"
+    )
+
+
+def own_root(path: Path, service: str) -> Path | None:
+    """Where a process keeps its spool that gave up its privileges, and with them ``path``; None: nowhere.
+
+    Beside ``path`` under the user's number, else in the state folder of the user's home.
+    """
+    if not _has_changed_user():
+        return None
+    import pwd
+
+    places = [path.with_name(f"{path.name}-{os.geteuid()}")]
+    try:
+        home = pwd.getpwuid(os.geteuid()).pw_dir
+    except KeyError:
+        home = ""
+    if os.path.isabs(home):
+        places.append(Path(home, ".local", "state", "otel-stdlib", _file_name(service)))
+    for place in places:
+        try:
+            open_root(place)
+        except SpoolUnavailable:
+            continue
+        return place
+    return None
 
 
 def _file_name(service: str) -> str:

@@ -19,7 +19,7 @@ from otel_stdlib.facts.clock import wall
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.descriptor import DescriptorLost, file_of, report_lost
 from otel_stdlib.facts.errors import RetryableError
-from otel_stdlib.handlers.jsonl import osio
+from otel_stdlib.handlers.jsonl import osio, reserve
 from otel_stdlib.handlers.jsonl.block import Block
 from otel_stdlib.handlers.jsonl.layout import Entry, Slot
 from otel_stdlib.handlers.jsonl.lock import FileLock, abandon_in_children
@@ -33,15 +33,13 @@ __all__ = ["SCAN_BUDGET", "BlockFile"]
 
 #: Bytes of the target and its rotated files that are searched after damage, the youngest first.
 SCAN_BUDGET = 1 << 30
-_APPEND = os.O_APPEND
 
 
 class BlockFile:
     """One target file with its sidecar and rotated files. Used by one thread at a time.
 
-    Counts what happened beside plain writing: ``blocks_settled``, ``blocks_undone``,
-    ``blocks_missing``, ``sidecar_damaged``, ``sidecar_rebuilt``, ``tails_repaired``,
-    ``rotated``, ``rotation_failed``, ``reopened``.
+    Counts what happened besides plain writing: ``blocks_settled``, ``blocks_undone``, ``blocks_missing``,
+    ``sidecar_damaged``, ``sidecar_rebuilt``, ``tails_repaired``, ``rotated``, ``rotation_failed``, ``reopened``.
 
     Args:
         options: the file and its rotation.
@@ -102,7 +100,7 @@ class BlockFile:
                 self._sidecar.refresh(hold)
             finally:
                 if hold.former is not None:
-                    os.close(hold.former)
+                    reserve.close(hold.former)
             self._settle()
             self._attach()
         except BaseException:
@@ -152,7 +150,7 @@ class BlockFile:
     def _open_target(self) -> None:
         self._close_target()
         abandon_in_children(self)
-        self._fd = osio.open_private(self.path, _APPEND, self._options.bits)
+        self._fd = osio.open_private(self.path, os.O_APPEND, self._options.bits)
         status = os.fstat(self._fd)
         self._file = (status.st_dev, status.st_ino)
         self._size = status.st_size
@@ -170,7 +168,7 @@ class BlockFile:
     def _close_target(self) -> None:
         fd, self._fd = self._fd, -1
         if fd >= 0 and file_of(fd) == self._file:
-            os.close(fd)
+            reserve.close(fd)
 
     def _check(self) -> None:
         """Raise an ``OSError`` where the application closed a descriptor, and may have a file of its own there."""
@@ -296,4 +294,6 @@ class BlockFile:
 
     def abandon(self) -> None:
         """In a forked child: close the inherited copies."""
-        self._close_target()
+        if self._fd >= 0:
+            self._close_target()
+            osio.keep_for_child(self.path, os.O_APPEND)

@@ -16,7 +16,8 @@ from otel_stdlib.facts.descriptor import file_of, report_lost
 from otel_stdlib.facts.filelock import try_lock, unlock
 from otel_stdlib.facts.forks import ForkRegistry
 from otel_stdlib.facts.threads import sleep
-from otel_stdlib.handlers.jsonl.osio import open_private
+from otel_stdlib.handlers.jsonl import reserve
+from otel_stdlib.handlers.jsonl.osio import keep_for_child, open_private
 
 __all__ = ["FileLock", "Hold", "abandon_all", "abandon_in_children"]
 
@@ -85,7 +86,7 @@ class FileLock:
             if former is not None:
                 unlock(former)
                 if self._fd >= 0:
-                    os.close(self._fd)
+                    reserve.close(self._fd)
                 self._fd = former  # kept: the next try reads from it what the lost file knew
                 self._file = file_of(former)
             raise
@@ -117,18 +118,21 @@ class FileLock:
         fd = -1 if self.is_lost() else self._fd
         self._fd = -1
         if fd >= 0:
-            os.close(fd)
+            reserve.close(fd)
 
     def abandon(self) -> None:
         """In a forked child: close the inherited copy and begin anew."""
+        was_open = self._fd >= 0
         self.close()
         self._pid = os.getpid()
+        if was_open:
+            keep_for_child(self.path, 0)
 
 
 def _let_go(fd: int) -> None:
     # Unlocked by name: a forked child may hold a copy, and then closing alone frees nothing.
     unlock(fd)
-    os.close(fd)
+    reserve.close(fd)
 
 
 class _Heir(Protocol):

@@ -7,7 +7,18 @@ import stat
 import sys
 from collections.abc import Sequence
 
-__all__ = ["describe", "open_private", "read_at", "sync", "sync_folder", "write_all", "write_at"]
+from otel_stdlib.handlers.jsonl import reserve
+
+__all__ = [
+    "describe",
+    "keep_for_child",
+    "open_private",
+    "read_at",
+    "sync",
+    "sync_folder",
+    "write_all",
+    "write_at",
+]
 
 _SAFE = (
     getattr(os, "O_CLOEXEC", 0)
@@ -34,6 +45,12 @@ def open_private(path: str, flags: int, mode: int) -> int:
     flags |= os.O_RDWR | _SAFE
     try:
         fd = os.open(path, flags)
+        reserve.drop(path)
+    except PermissionError:
+        reserved = reserve.take(path)
+        if reserved is None:
+            raise
+        fd = reserved
     except FileNotFoundError:
         folder = os.path.dirname(path)
         if not os.path.isdir(folder):
@@ -46,6 +63,11 @@ def open_private(path: str, flags: int, mode: int) -> int:
         os.close(fd)
         raise
     return fd
+
+
+def keep_for_child(path: str, flags: int) -> None:
+    """In a forked child: open ``path`` for ``open_private``, should that be refused later."""
+    reserve.keep(path, flags | os.O_RDWR | _SAFE)
 
 
 def _create(path: str, flags: int, mode: int) -> int:
