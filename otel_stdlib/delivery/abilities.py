@@ -1,9 +1,13 @@
-"""What a destination may be able to do besides its contract. Asked once, when its delivery is made."""
+"""What a destination may be able to do besides its contract. Asked once, when its delivery is made.
+
+By functions, not by ``isinstance``: with a protocol that imports in the call, and a process's first log
+call may be the one that makes delivery.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard
 
 from otel_stdlib.delivery.contract import Batch, Origin, Outcome
 from otel_stdlib.facts.counters import Counters
@@ -16,18 +20,22 @@ __all__ = [
     "WithPosition",
     "WithPreview",
     "WithTryOut",
+    "can_preview",
+    "can_try_out",
+    "counts",
     "do_nothing",
+    "has_meanwhile",
+    "keeps_position",
+    "tells_losses",
 ]
 
 
-@runtime_checkable
 class WithCounters(Protocol):
     """A destination that counts; ``health()`` shows what."""
 
     counters: Counters
 
 
-@runtime_checkable
 class WithLostFrom(Protocol):
     """A destination whose target may lose what it acknowledged, and can tell."""
 
@@ -39,7 +47,6 @@ class WithLostFrom(Protocol):
         """
 
 
-@runtime_checkable
 class WithPosition(Protocol):
     """A destination that says whether its target keeps a position, which must not pass a record that waits.
 
@@ -49,7 +56,6 @@ class WithPosition(Protocol):
     keeps_position: bool
 
 
-@runtime_checkable
 class WithTryOut(Protocol):
     """One that can ask its target for a record's verdict without storing the record."""
 
@@ -61,7 +67,6 @@ class WithTryOut(Protocol):
         """
 
 
-@runtime_checkable
 class WithMeanwhile(Protocol):
     """A destination that says when its target works on a batch and it would only wait.
 
@@ -71,12 +76,41 @@ class WithMeanwhile(Protocol):
     meanwhile: Callable[[], None]
 
 
-@runtime_checkable
 class WithPreview(WithMeanwhile, Protocol):
     """One that can use the time while its target works for a part of the next batch's work."""
 
     def preview(self, origin: Origin, frames: Sequence[Frame]) -> None:
         """What the next batch will probably begin with. Called inside ``meanwhile``. Never raises."""
+
+
+def counts(destination: object) -> TypeGuard[WithCounters]:
+    """Whether it is a ``WithCounters``."""
+    return isinstance(getattr(destination, "counters", None), Counters)
+
+
+def tells_losses(destination: object) -> TypeGuard[WithLostFrom]:
+    """Whether it is a ``WithLostFrom``."""
+    return hasattr(destination, "lost_from")
+
+
+def keeps_position(destination: object) -> bool:
+    """Whether it is a ``WithPosition`` whose target keeps one."""
+    return bool(getattr(destination, "keeps_position", False))
+
+
+def can_try_out(destination: object) -> TypeGuard[WithTryOut]:
+    """Whether it is a ``WithTryOut``."""
+    return hasattr(destination, "try_out")
+
+
+def has_meanwhile(destination: object) -> TypeGuard[WithMeanwhile]:
+    """Whether it is a ``WithMeanwhile``."""
+    return hasattr(destination, "meanwhile")
+
+
+def can_preview(destination: object) -> TypeGuard[WithPreview]:
+    """Whether it is a ``WithPreview``."""
+    return hasattr(destination, "meanwhile") and hasattr(destination, "preview")
 
 
 def do_nothing() -> None:

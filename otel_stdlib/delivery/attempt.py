@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Sequence
 
-from otel_stdlib.delivery.abilities import WithLostFrom, WithMeanwhile, WithPreview
+from otel_stdlib.delivery.abilities import can_preview, has_meanwhile, tells_losses
 from otel_stdlib.delivery.ahead import ReadAhead
 from otel_stdlib.delivery.backlog import Backlog, backlog_of
 from otel_stdlib.delivery.breaker import Breaker, BreakerState
@@ -77,10 +77,10 @@ class Attempts:
         self._refusals = Refusals(
             destination, dead_letters, status, accept, enabled=wait_out and dead_letters.kept
         )
-        if isinstance(destination, WithMeanwhile):
+        if has_meanwhile(destination):
             destination.meanwhile = self._read_ahead
-        self._preview = destination.preview if isinstance(destination, WithPreview) else None
-        self._lost_from = destination.lost_from if isinstance(destination, WithLostFrom) else None
+        self._preview = destination.preview if can_preview(destination) else None
+        self._lost_from = destination.lost_from if tells_losses(destination) else None
         #: Whose batch is with the destination.
         self._delivering: Lane | None = None
         #: The last batch, freed while the target works on the next one: thousands of frames take milliseconds.

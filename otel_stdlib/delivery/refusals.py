@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from otel_stdlib.delivery.abilities import WithPosition, WithTryOut
+from otel_stdlib.delivery.abilities import can_try_out, keeps_position
 from otel_stdlib.delivery.breaker import Breaker
 from otel_stdlib.delivery.contract import Batch, Destination, Outcome, Source, Verdict
 from otel_stdlib.delivery.deadletter import DeadLetterFile
@@ -51,8 +51,8 @@ class Refusals:
         self._status = status
         self._accept = accept
         self._guard = Guard()
-        keeps = isinstance(destination, WithPosition) and destination.keeps_position
-        self._try_out = destination.try_out if keeps and isinstance(destination, WithTryOut) else None
+        keeps = keeps_position(destination)
+        self._try_out = destination.try_out if keeps and can_try_out(destination) else None
         # What is stored out of order would move the target's position past records that wait.
         self._enabled = enabled and (not keeps or self._try_out is not None)
         #: Sources with refused records that wait.

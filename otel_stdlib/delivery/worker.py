@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from otel_stdlib.delivery.abilities import WithCounters
+from otel_stdlib.delivery.abilities import counts
 from otel_stdlib.delivery.attempt import Attempts
 from otel_stdlib.delivery.backlog import Backlog
 from otel_stdlib.delivery.contract import Destination, Origin, Source
@@ -54,7 +54,7 @@ class DestinationWorker:
         self.status = Status(counters or Counters())
         self._attempts = Attempts(destination, policy, dead_letters, self.status, accept, clock)
         self._destination = destination
-        self._counters = destination.counters if isinstance(destination, WithCounters) else None
+        self._counters = destination.counters if counts(destination) else None
         self._lock = Lock()
         self._lanes: list[Lane] = []
         self._forgotten: list[Origin] = []

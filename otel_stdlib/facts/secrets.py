@@ -92,7 +92,8 @@ _MADE = frozenset({"token", "apikey"})
 
 def mask_secrets(text: str) -> str:
     """``text`` with user info in URLs, Authorization headers and password-like pairs replaced by ``***``."""
-    text = _URL.sub(r"\g<scheme>***@", text)
+    # Functions: a template imports ``re`` in the call, which fails while the interpreter ends.
+    text = _URL.sub(lambda found: f"{found['scheme']}{MASK}@", text)
     text = _HEADER.sub(_masked, text)
     text = _PAIR.sub(_masked, text)
     return _ALONE.sub(MASK, text)

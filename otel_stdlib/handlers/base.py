@@ -16,6 +16,7 @@ from otel_stdlib.handlers.attachment import Attachment, is_attached
 from otel_stdlib.pipeline.outlet import Accept, Outlet
 from otel_stdlib.pipeline.pipeline import Pipeline
 from otel_stdlib.record.formatter import OTelFormatter
+from otel_stdlib.record.resource import package_version
 from otel_stdlib.record.resource_options import ResourceOptions
 from otel_stdlib.spool.frame import Frame
 from otel_stdlib.spool.options import SpoolOptions
@@ -57,6 +58,7 @@ class EncodingHandler(logging.Handler):
             ConfigError: an option is wrong; the message quotes it.
         """
         options = SpoolOptions.of(spool)
+        package_version()  # found now: looking for it imports, which the first log call must not do
         self._raises = options.durability == "record"
         self._described = described
         self.pipeline = Pipeline(
@@ -106,6 +108,16 @@ class EncodingHandler(logging.Handler):
                 raise
             self.pipeline.count_error(record)
             self.handleError(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Report an error of a log call as the standard library does, but never raise.
+
+        It imports modules to print a traceback, which fails while the interpreter ends.
+        """
+        try:
+            super().handleError(record)
+        except Exception:
+            return
 
     def start(self) -> None:
         """Start delivery now instead of with the first record: what a dead process left is sent."""

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from otel_stdlib.facts.errors import ConfigError
-from otel_stdlib.facts.severity import severity_number, severity_range_name
+from otel_stdlib.facts.severity import level_of, severity_number, severity_range_name
 from otel_stdlib.record.callsite import is_delivery_thread, site_attributes
 from otel_stdlib.record.context import current_context
 from otel_stdlib.record.current import otel_fragment
@@ -117,8 +117,8 @@ class GeneralEncoder:
 
     def severity(self, record: logging.LogRecord) -> tuple[str, int]:
         """The level's text and OpenTelemetry number."""
-        number = _severity(record.levelno)
-        text = severity_range_name(number) if self._short and number else _name(record.levelname)
+        number = severity_number(level_of(record))
+        text = severity_range_name(number) if self._short and number else _level_name(record)
         return text, number
 
     def exception(self, record: logging.LogRecord) -> bytes:
@@ -251,8 +251,9 @@ def _bounded(attributes: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _severity(level: object) -> int:
-    return severity_number(level) if isinstance(level, int) else 0
+def _level_name(record: logging.LogRecord) -> str:
+    name: object = record.levelname
+    return "" if name is None else _name(name)
 
 
 def _minimal(record: Any, error: Exception) -> Encoded:
@@ -260,8 +261,8 @@ def _minimal(record: Any, error: Exception) -> Encoded:
     timestamp, time_ns = split_time(getattr(record, "created", None))
     try:
         body = _name(record.msg) if type(record.msg) is str else f"<{type(record.msg).__name__}>"
-        number = _severity(record.levelno)
-        name, level = _name(record.name), _name(record.levelname)
+        number = severity_number(level_of(record))
+        name, level = _name(record.name), _level_name(record)
         reason = _name(f"{type(error).__name__}: {safe_text(error)}")
     except Exception:
         body, number, name, level, reason = "", 0, "", "", "the record cannot be read"

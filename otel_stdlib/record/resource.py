@@ -161,7 +161,7 @@ def _from_environment(environ: Mapping[str, str]) -> tuple[dict[str, str], tuple
 @lru_cache(maxsize=1)
 def package_version() -> str:
     """This package's; ``0`` where it is not installed."""
-    # Not ``metadata.version``: from Python 3.13 on it imports modules, here in the first log call, and
+    # It imports modules, on some Pythons many, so handlers ask when they are made: in the first log call
     # a child that is forked meanwhile by another thread would wait for their locks for ever.
     try:
         found = metadata.distribution("otel_stdlib")

@@ -242,7 +242,8 @@ def test_djangos_mails(tmp_path: Path) -> None:
     """``AdminEmailHandler`` reports the type, the message and the frames."""
     script = tmp_path / "program.py"
     script.write_text(_DJANGO)
-    done = run(tmp_path, f"import runpy; runpy.run_path({str(script)!r}, globals())")
+    start = f"import runpy; runpy.run_path({str(script)!r}, globals())"
+    done = run(tmp_path, start, PYTHONWARNINGS="default")  # a later Django deprecates these settings
     assert "ERROR: it failed" in done.stdout
     assert "Exception Type: ZeroDivisionError" in done.stdout
     assert "Exception Value: division by zero" in done.stdout
