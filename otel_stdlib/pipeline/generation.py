@@ -17,9 +17,9 @@ from otel_stdlib.facts.clock import monotonic
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.threads import Event, Lock, RLock, Thread, sleep
+from otel_stdlib.pipeline import report
 from otel_stdlib.pipeline.adoption import Adopter
 from otel_stdlib.pipeline.diskreport import DiskReport
-from otel_stdlib.pipeline.report import LossReport, count_lost, count_rescued, say_undeliverable
 from otel_stdlib.pipeline.sieve import Place
 from otel_stdlib.pipeline.status import distance, status_of
 from otel_stdlib.spool.keeper import Keeper
@@ -66,14 +66,14 @@ class Generation:
         self.adopter = adopter
         self._counters = counters
         self._disk = DiskReport(spool)
-        self._losses = LossReport("spool", counters)
+        self._losses = report.LossReport("spool", counters)
         self._on_gone = on_gone
         #: Its destinations in the manifest's order.
         self.places = places
         picks = {key: Pick(number) for number, key in enumerate(workers)}
         picks.update({p.key: Pick(picks[p.key].target, p.wants_template) for p in places})
         self.sources = {
-            key: LiveSource(spool, origin, key, partial(count_rescued, worker, counters), picks[key])
+            key: LiveSource(spool, origin, key, partial(report.count_rescued, worker, counters), picks[key])
             for key, worker in workers.items()
         }
         for key, worker in workers.items():
@@ -83,7 +83,7 @@ class Generation:
             # A view of its own: it is read by another thread, and its cursor is nobody's.
             fallback.add_view(LiveView(spool, origin, picks[key]))
         self.keeper = Keeper(
-            spool, self._cursors, partial(count_lost, workers, counters, "evicted"), self._claim
+            spool, self._cursors, partial(report.count_lost, workers, counters, "evicted"), self._claim
         )
         self._wake = Event()
         self._closing_deadline: float | None = None
@@ -94,14 +94,15 @@ class Generation:
         self._stopped = False
         self._retire_lock = Lock()
         self._retired = False
-        #: Whether nothing was left when it retired.
-        self._done = True
+        #: What it left when it retired, in words, and whether that was nothing.
+        self.left, self._done = "", True
         #: Tells the keeper's thread to end.
         self._ended = False
         self._next_sync = 0.0
         self.watch: Callable[[float], None] | None = None  # called in each round until it is closed
-        #: A spool that syncs looks at each tick whether it is time.
-        self._glances = 4 if spool.options.durability == "os" else _GLANCES
+        self._glances = (
+            4 if spool.options.durability == "os" else _GLANCES
+        )  # one that syncs looks at each tick
         #: How far the delivery threads have been told of.
         self._nudged = 0
 
@@ -232,9 +233,9 @@ class Generation:
             worker.stop(deadline)
         # The keeper ends before the directory is deleted: it must not make a segment there meanwhile.
         self._end_keeper()
-        if adopting and self.adopter is not None:
-            self.adopter.deliver(deadline)
         if self.adopter is not None:
+            if adopting:
+                self.adopter.deliver(deadline)
             self.adopter.close()
         return self._retire()
 
@@ -242,11 +243,10 @@ class Generation:
         """End its thread, and wait for that a moment; whether it has ended."""
         self._ended = True
         self._wake.set()
-        keeper = self._thread
-        if keeper is None or keeper.is_current():
+        if self._thread is None or self._thread.is_current():
             return True
-        keeper.join(_KEEPER_GRACE)
-        return not keeper.is_alive()
+        self._thread.join(_KEEPER_GRACE)
+        return not self._thread.is_alive()
 
     def drain_here(self, deadline: float) -> bool:
         """The same on the calling thread, when no thread can be started."""
@@ -282,9 +282,14 @@ class Generation:
             self._retired = True
             self._done = done = self.is_delivered()
             if not done:
-                count_lost(self.workers, self._counters, "memory", self.keeper.only_in_memory())
-                if not self.workers:
-                    say_undeliverable(self.spool.spool_id, self.left_bytes())
+                report.count_lost(self.workers, self._counters, "memory", self.keeper.only_in_memory())
+                left = self.left_bytes()
+                if (
+                    self.workers and left
+                ):  # described now: when everything is closed it cannot be read any more
+                    self.left = report.left_by(self.workers.values())
+                elif not self.workers:
+                    report.say_undeliverable(self.spool.spool_id, left)
             self._losses.tend()
             if self.spool.directory is not None:
                 self.spool.directory.retire(done)

@@ -236,7 +236,7 @@ class Pipeline(Encoders):
             if not each.stop(deadline, adopting=monotonic() < deadline):
                 done = False
                 if report:
-                    say_left(self.name, each)
+                    say_left(self.name, each.spool.spool_id, each.left)
         return done
 
     def _detach(self) -> Generation | None:
@@ -270,7 +270,7 @@ class Pipeline(Encoders):
         self._detach()
         for each in list(self._retiring):
             if not each.finish_at_exit(deadline):
-                say_left(self.name, each)
+                say_left(self.name, each.spool.spool_id, each.left)
 
     def snapshot(self) -> dict[str, Any]:
         """A status report: states, lags and losses. Any thread; never waits."""

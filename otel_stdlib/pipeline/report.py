@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from otel_stdlib.delivery.worker import DestinationWorker
 from otel_stdlib.facts.counters import Counters
@@ -12,10 +11,7 @@ from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.severity import severity_range_name
 from otel_stdlib.spool.keeper import Evicted
 
-if TYPE_CHECKING:
-    from otel_stdlib.pipeline.generation import Generation
-
-__all__ = ["LossReport", "count_lost", "count_rescued", "losses", "say_left", "say_undeliverable"]
+__all__ = ["LossReport", "count_lost", "count_rescued", "left_by", "losses", "say_left", "say_undeliverable"]
 
 #: What the reasons of ``Spool`` and ``Keeper`` mean.
 _REASONS = {
@@ -58,12 +54,10 @@ def say_undeliverable(spool_id: str, size: int) -> None:
     )
 
 
-def say_left(name: str, generation: Generation) -> None:
-    """Report what a stopped generation leaves on the disk for each of its destinations, and its last error."""
-    if not generation.workers or not generation.left_bytes():
-        return
+def left_by(workers: Iterable[DestinationWorker]) -> str:
+    """What each destination leaves on the disk and its last error; "" for nothing. While its sources are open."""
     parts = []
-    for worker in generation.workers.values():
+    for worker in workers:
         backlog, state = worker.backlog(), worker.status.snapshot()
         # What only memory held is lost, and counted as that.
         backlog = replace(backlog, records=max(0, backlog.records - state["memory"]))
@@ -72,13 +66,13 @@ def say_left(name: str, generation: Generation) -> None:
             reason = "there was no time to deliver them" if error is None else f"last error: {error}"
             verb = "waits" if backlog.records == 1 else "wait"
             parts.append(f"{backlog.text} for {worker.name} {verb} in the spool ({reason})")
-    if parts:
-        spool_id = generation.spool.spool_id
-        say(
-            f"left:{spool_id}",
-            f"{name}: {'; '.join(parts)}. The next process delivers them from {spool_id}",
-            force=True,
-        )
+    return "; ".join(parts)
+
+
+def say_left(name: str, spool_id: str, left: str) -> None:
+    """Report what a stopped generation leaves in its spool, as ``left_by`` describes it."""
+    if left:
+        say(f"left:{spool_id}", f"{name}: {left}. The next process delivers them from {spool_id}", force=True)
 
 
 def count_lost(
