@@ -21,7 +21,7 @@ from otel_stdlib.pipeline import report
 from otel_stdlib.pipeline.adoption import Adopter
 from otel_stdlib.pipeline.diskreport import DiskReport
 from otel_stdlib.pipeline.sieve import Place
-from otel_stdlib.pipeline.status import distance, status_of
+from otel_stdlib.pipeline.status import status_of
 from otel_stdlib.spool.keeper import Keeper
 from otel_stdlib.spool.writer import Spool
 
@@ -271,10 +271,6 @@ class Generation:
         if self.adopter is not None:
             self.adopter.abandon()
 
-    def left_bytes(self) -> int:
-        """About how many bytes of records still wait on the disk in this process's own spool."""
-        return max(distance(self.spool, cursor, True) for cursor in self._cursors() or (self._begin,))
-
     def _retire(self) -> bool:
         with self._retire_lock:
             if self._retired:
@@ -283,13 +279,8 @@ class Generation:
             self._done = done = self.is_delivered()
             if not done:
                 report.count_lost(self.workers, self._counters, "memory", self.keeper.only_in_memory())
-                left = self.left_bytes()
-                if (
-                    self.workers and left
-                ):  # described now: when everything is closed it cannot be read any more
-                    self.left = report.left_by(self.workers.values())
-                elif not self.workers:
-                    report.say_undeliverable(self.spool.spool_id, left)
+                # Described now: when everything is closed it cannot be read any more.
+                self.left = report.left_in(self.spool, self._cursors() or (self._begin,), self.workers)
             self._losses.tend()
             if self.spool.directory is not None:
                 self.spool.directory.retire(done)

@@ -9,9 +9,11 @@ from otel_stdlib.delivery.worker import DestinationWorker
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.severity import severity_range_name
+from otel_stdlib.pipeline.status import distance
 from otel_stdlib.spool.keeper import Evicted
+from otel_stdlib.spool.writer import Spool
 
-__all__ = ["LossReport", "count_lost", "count_rescued", "left_by", "losses", "say_left", "say_undeliverable"]
+__all__ = ["LossReport", "count_lost", "count_rescued", "left_in", "losses", "say_left", "say_undeliverable"]
 
 #: What the reasons of ``Spool`` and ``Keeper`` mean.
 _REASONS = {
@@ -54,10 +56,18 @@ def say_undeliverable(spool_id: str, size: int) -> None:
     )
 
 
-def left_by(workers: Iterable[DestinationWorker]) -> str:
-    """What each destination leaves on the disk and its last error; "" for nothing. While its sources are open."""
+def left_in(spool: Spool, cursors: Iterable[int], workers: Mapping[str, DestinationWorker]) -> str:
+    """What each destination leaves on the disk and its last error; "" for nothing. While its sources are open.
+
+    Without a destination the spool is reported here: nothing delivers it by itself.
+    """
+    size = max(distance(spool, cursor, True) for cursor in cursors)
+    if not workers:
+        say_undeliverable(spool.spool_id, size)
+    if not workers or not size:
+        return ""
     parts = []
-    for worker in workers:
+    for worker in workers.values():
         backlog, state = worker.backlog(), worker.status.snapshot()
         # What only memory held is lost, and counted as that.
         backlog = replace(backlog, records=max(0, backlog.records - state["memory"]))
@@ -70,7 +80,7 @@ def left_by(workers: Iterable[DestinationWorker]) -> str:
 
 
 def say_left(name: str, spool_id: str, left: str) -> None:
-    """Report what a stopped generation leaves in its spool, as ``left_by`` describes it."""
+    """Report what a stopped generation leaves in its spool, as ``left_in`` describes it."""
     if left:
         say(f"left:{spool_id}", f"{name}: {left}. The next process delivers them from {spool_id}", force=True)
 
