@@ -30,7 +30,7 @@ REPLACED: dict[str, set[str] | None] = {
 ALLOWED = {
     # The place where they are taken from the standard library, and the one wait that greenlets share.
     "facts/native.py": {"_thread"},
-    "facts/threads.py": {"threading.Thread", "time.sleep"},
+    "facts/threads.py": {"time.sleep"},
     # A record's time is frozen with the application's clock, and so is a span's.
     "record/factory.py": {"time.time", "time.time_ns"},
     "record/stamp.py": {"time.time_ns"},
@@ -38,10 +38,20 @@ ALLOWED = {
     "queue/listener.py": {"queue", "threading.Lock", "threading.Thread"},
     # The real ``poll`` is asked for by name, and it is no name to be replaced.
     "handlers/connections.py": {"select"},
+    "handlers/postgres/green.py": {"select"},
     # A caller's executor with a context; and the threads of a caller, who logs.
     "record/context.py": {"concurrent.futures"},
     "testing/contract.py": {"threading.Thread"},
 }
+
+
+def annotations(tree: ast.AST) -> Iterator[ast.AST]:
+    """The annotations of a file, which make nothing."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.returns is not None:
+            yield node.returns
+        elif isinstance(node, (ast.arg, ast.AnnAssign)) and node.annotation is not None:
+            yield node.annotation
 
 
 def taken(tree: ast.AST) -> Iterator[tuple[str, int]]:
@@ -58,8 +68,9 @@ def taken(tree: ast.AST) -> Iterator[tuple[str, int]]:
             for alias in node.names:
                 if forbidden is None or alias.name in forbidden:
                     yield (node.module if forbidden is None else f"{node.module}.{alias.name}"), node.lineno
+    types = {id(part) for annotation in annotations(tree) for part in ast.walk(annotation)}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and id(node) not in types:
             module = names.get(node.value.id, "")
             if node.attr in (REPLACED.get(module) or ()):
                 yield f"{module}.{node.attr}", node.lineno

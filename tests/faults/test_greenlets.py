@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.faults.harness import accepted, conserve, run
+from tests.servers.collector import OtelCollector
+from tests.servers.elasticsearch import Elasticsearch
+from tests.servers.kafka import KafkaBroker
+from tests.servers.postgres import Database
+from tests.servers.tls import Authority
+from tests.support import eventually
 
 pytestmark = [
     pytest.mark.fault,
@@ -171,7 +179,7 @@ document["handlers"]["queue"]["handlers"] = ["other"]
 logging.config.dictConfig(document)
 import threading
 def work(n):
-    for i in range(40): log.info(f"{n}-{i}"); time.sleep(0.002)
+    for i in range(40): log.info(f"{n}-{i} " + chr(92) + "'" + chr(9) + chr(10) + chr(233)); time.sleep(0.002)
 greenlets = [threading.Thread(target=work, args=(n,)) for n in range(5)]
 for each in greenlets: each.start()
 for each in greenlets: each.join()
@@ -181,7 +189,87 @@ assert found["sent"] == 200, found
 """
 
 
-def send(folder: Path, library: str, options: dict[str, Any]) -> None:
+def send(folder: Path, library: str, options: dict[str, Any], before: str = "") -> None:
     """Log 200 records in greenlets to one destination, and see them stored."""
-    done = run(folder, PATCH + "import json\n" + SEND, arguments=(library, json.dumps(options)), **QUIET)
+    done = run(
+        folder, PATCH + "import json\n" + before + SEND, arguments=(library, json.dumps(options)), **QUIET
+    )
     assert "" == done.stderr
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("library", LIBRARIES)
+class TestServers:
+    def test_elasticsearch(self, tmp_path: Path, library: str, elasticsearch_secure: Elasticsearch) -> None:
+        """Over TLS: the sockets, the resolver and the certificates are the process's real ones."""
+        index = f"test-{library}-{os.urandom(4).hex()}"
+        send(
+            tmp_path,
+            library,
+            {
+                "class": "otel_stdlib.handlers.ElasticsearchHandler",
+                "hosts": [elasticsearch_secure.url],
+                "basic_auth": ["elastic", elasticsearch_secure.password],
+                "ca_certs": str(elasticsearch_secure.ca_certs),
+                "index_pattern": index,
+            },
+        )
+        assert elasticsearch_secure.count(index) == 200
+
+    def test_postgres(self, tmp_path: Path, library: str, postgres_database: Database) -> None:
+        """Libpq waits in C, on a thread that is nobody's hub."""
+        send(
+            tmp_path,
+            library,
+            {"class": "otel_stdlib.handlers.PostgresHandler", "dsn": postgres_database.dsn},
+            # What psycogreen does under gevent, and eventlet's own patch.
+            """
+if sys.argv[1] == "gevent":
+    import psycopg2.extensions
+    from gevent.socket import wait_read, wait_write
+    def wait_callback(connection):
+        while (state := connection.poll()) != psycopg2.extensions.POLL_OK:
+            (wait_read if state == psycopg2.extensions.POLL_READ else wait_write)(connection.fileno())
+    psycopg2.extensions.set_wait_callback(wait_callback)
+""",
+        )
+        found = {body for (body,) in postgres_database.execute("SELECT body FROM otel_logs")}
+        assert {f"{n}-{i} \\'\t\n\u00e9" for n in range(5) for i in range(40)} == found
+
+    def test_kafka(self, tmp_path: Path, library: str, kafka_broker: KafkaBroker) -> None:
+        """Librdkafka waits in C as well."""
+        topic = f"test-{library}-{os.urandom(4).hex()}"
+        kafka_broker.create_topic(topic, 2)
+        send(
+            tmp_path,
+            library,
+            {
+                "class": "otel_stdlib.handlers.KafkaHandler",
+                "bootstrap_servers": [kafka_broker.bootstrap],
+                "topic": topic,
+            },
+        )
+
+    @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+    def test_otlp(
+        self,
+        tmp_path: Path,
+        library: str,
+        protocol: str,
+        authority: Authority,
+        otel_collector_node: Callable[..., OtelCollector],
+    ) -> None:
+        """Over TLS, by both protocols."""
+        collector = otel_collector_node(authority=authority)
+        place = collector.endpoint if protocol == "http/protobuf" else collector.grpc_endpoint
+        send(
+            tmp_path,
+            library,
+            {
+                "class": "otel_stdlib.handlers.OTLPHandler",
+                "endpoint": place,
+                "protocol": protocol,
+                "certificate": str(collector.ca_certs),
+            },
+        )
+        eventually(lambda: len(collector.arrived()) == 200, 60)

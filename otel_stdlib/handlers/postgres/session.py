@@ -10,16 +10,13 @@ from otel_stdlib.facts.errors import DeliveryError
 from otel_stdlib.facts.forks import ForkRegistry
 from otel_stdlib.handlers.postgres.connect import GRACE, connect_parameters, load_driver
 from otel_stdlib.handlers.postgres.errors import Failure, classify, failure_of
+from otel_stdlib.handlers.postgres.green import copy_in, waiting_here
 from otel_stdlib.handlers.postgres.names import literal
 from otel_stdlib.handlers.postgres.options import PostgresOptions
 from otel_stdlib.handlers.postgres.stream import RowStream
 from otel_stdlib.handlers.postgres.watchdog import Watchdog
 
 __all__ = ["Session", "SqlError", "Statement", "begin_sql"]
-
-#: Bytes that the driver asks the stream for at once; the stream gives pieces of its own size.
-_COPY_BUFFER = 128 << 10
-
 
 #: Ends a transaction that outlived its connection: the one with this mark, whoever has the server process now.
 _END_TRANSACTION = """
@@ -102,7 +99,8 @@ class Session:
         self._error: type[Exception] = driver.Error
         parameters = connect_parameters(options, os.environ, driver.extensions.libpq_version())
         try:
-            self._connection = driver.connect(**parameters)
+            with waiting_here(float(parameters.get("connect_timeout", options.connect_timeout))):
+                self._connection = driver.connect(**parameters)
         except driver.Error as error:
             raise SqlError(failure_of(error), lost=True) from None
         self._connection.autocommit = True
@@ -132,7 +130,7 @@ class Session:
 
     def copy(self, sql: str, stream: RowStream) -> None:
         """COPY a stream of rows."""
-        self._guarded(lambda: self._cursor.copy_expert(sql, stream, _COPY_BUFFER))
+        self._guarded(lambda: copy_in(self._cursor, "", sql, stream, ""))
 
     def commit(self, sql: str, parameters: Any) -> None:
         """Run a last statement and COMMIT in one round trip. After an error the outcome may be unknown."""
@@ -155,8 +153,7 @@ class Session:
     def _store(self, begin: Statement, copy_sql: str, stream: RowStream, end: Statement) -> None:
         cursor = self._cursor
         first, last = (cursor.mogrify(*statement).decode() for statement in (begin, end))
-        sql = f"{first}; {copy_sql}; {last}; COMMIT"
-        cursor.copy_expert(sql, _Watched(stream, self._watchdog), _COPY_BUFFER)
+        copy_in(cursor, first, copy_sql, _Watched(stream, self._watchdog), f"{last}; COMMIT")
         if self._connection.get_transaction_status() != _IDLE:
             raise SqlError(Failure(None, "COMMIT did not end the transaction"), lost=False)
 
