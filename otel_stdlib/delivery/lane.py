@@ -188,6 +188,11 @@ class Lane:
                 kept.append(Batch(batch.origin, frames, batch.start, batch.end, batch.memo))
         self.work = kept
 
+    def keep_place(self) -> None:
+        """Settle what lies before the first record of the stretch that is not, for whoever goes on with the spool."""
+        if self.work and not self.rejected and self.work[0].frames[0].lsn > self.cursor:
+            self.settle(self.work[0].frames[0].lsn)
+
     def note_unexpected(self) -> bool:
         """One more error that no destination should raise; True when the batch is to be halved for it."""
         self.unexpected += 1

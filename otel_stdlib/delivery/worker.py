@@ -27,6 +27,8 @@ __all__ = ["DestinationWorker"]
 _LONGEST_WAIT = 1.0
 #: Seconds beyond the deadline in which a thread that is not stuck is sure to have ended.
 _GRACE = 0.25
+#: The deadline of one that leaves.
+_LEAVE = 0.0
 
 
 class DestinationWorker:
@@ -123,8 +125,7 @@ class DestinationWorker:
         return wait_until(lambda: self._has_reached(targets), deadline)
 
     def _has_reached(self, targets: Mapping[Source, int]) -> bool:
-        with self._lock:
-            lanes = [lane for lane in self._lanes if lane.source in targets]
+        lanes = [lane for lane in self.lanes() if lane.source in targets]
         # A source that was taken out was settled.
         return all(lane.cursor >= targets[lane.source] for lane in lanes)
 
@@ -132,6 +133,10 @@ class DestinationWorker:
         """Drain until ``deadline`` (monotonic), then end. A failing destination gets one last try."""
         self._deadline = deadline
         self._wake.set()
+
+    def leave(self) -> None:
+        """End between two batches, without a last try: another worker goes on from there."""
+        self.request_stop(_LEAVE)
 
     def stop(self, deadline: float) -> bool:
         """``request_stop`` and wait; whether everything was delivered. Never hangs with its destination."""
@@ -158,8 +163,7 @@ class DestinationWorker:
 
     def is_drained(self) -> bool:
         """Whether every source is settled."""
-        with self._lock:
-            return all(lane.finished() for lane in self._lanes)
+        return all(lane.finished() for lane in self.lanes())
 
     def outage_since(self) -> float | None:
         """Since when, on the clock, the breaker has not been closed; None: it is closed."""
@@ -172,13 +176,16 @@ class DestinationWorker:
 
     def cursors(self) -> dict[str, int]:
         """How far each source is, by spool id."""
+        return {lane.source.origin.spool_id: lane.cursor for lane in self.lanes()}
+
+    def lanes(self) -> list[Lane]:
+        """A copy of the list of its lanes."""
         with self._lock:
-            return {lane.source.origin.spool_id: lane.cursor for lane in self._lanes}
+            return list(self._lanes)
 
     def snapshot(self) -> dict[str, Any]:
         """A report: see ``docs/health.md``."""
-        with self._lock:
-            lanes = list(self._lanes)
+        lanes = self.lanes()
         report = self.status.snapshot()
         report["circuit_breaker"] = self._attempts.breaker.state.value
         report["failing"] = any(lane.failing for lane in lanes)
@@ -212,6 +219,8 @@ class DestinationWorker:
             deadline = self._deadline
             if deadline is not None:
                 self._drain(deadline)
+                for lane in self.lanes() if deadline == _LEAVE else ():
+                    lane.keep_place()
                 with self._lock:
                     self._leaving = self._deadline is not None
                 if self._leaving:
@@ -233,8 +242,7 @@ class DestinationWorker:
         """Wait for records, for a pause to end, or to be woken."""
         pause = min(self._policy.poll_interval, _LONGEST_WAIT)
         if not after_work and self.is_nudged and self.outage_since() is None:
-            with self._lock:
-                lanes = list(self._lanes)
+            lanes = self.lanes()
             # Set before the look: what is published after it is nudged for.
             self.idle = True
             if all(lane.source.live and lane.finished() for lane in lanes):

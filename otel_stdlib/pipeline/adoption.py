@@ -48,6 +48,9 @@ class Adopter:
         self._finished: list[tuple[str, str]] = []
         self._unclaimed: dict[str, dict[str, Any]] = {}
         self._next_scan = 0.0
+        self._hurried = False
+        #: Spools of former generations of this process, until they are done with.
+        self._expected: set[str] = set()
         self._closed = False
         self.adopted = 0
         #: Orphans that were taken and are done with.
@@ -62,12 +65,13 @@ class Adopter:
         self._settle(now)
         for orphan, _ in list(self._serving.values()):
             orphan.directory.keep_lock()
-        if now < self._next_scan or not is_looking:
+        if (now < self._next_scan and not self._hurried) or not is_looking:
             return
         self.look(now)
 
     def look(self, now: float) -> int:
         """Look for orphans now; how many are being delivered. Where ``tend`` is not running any more, too."""
+        self._hurried = False
         self._settle(now)
         self._next_scan = now + _SCAN_EVERY
         for orphan in self._scanner.scan(now):
@@ -79,7 +83,20 @@ class Adopter:
                 self._next_scan = now  # more are waiting: go on as soon as one is done
                 break
             self._take(orphan, now)
+        self._expected -= {name for name in self.expected() if self._scanner.is_gone(name)}
         return len(self._serving)
+
+    def expect(self, spool_id: str) -> None:
+        """A former generation of this process is about to let go of a spool. Any thread."""
+        self._expected.add(spool_id)
+
+    def expected(self) -> set[str]:
+        """The spools of ``expect`` that are not done with."""
+        return set(self._expected)
+
+    def hurry(self) -> None:
+        """Look in the next round. Any thread."""
+        self._hurried = True
 
     def _take(self, orphan: Orphan, now: float) -> None:
         if orphan.is_finished():
@@ -126,6 +143,7 @@ class Adopter:
         resource = b"{}" if orphan.manifest is None else orphan.manifest.resource
         origin = Origin(orphan.spool_id, resource)
         self._unclaimed.pop(orphan.spool_id, None)
+        self._expected.discard(orphan.spool_id)
         try:
             orphan.remove()
         except OSError as error:
@@ -147,6 +165,7 @@ class Adopter:
             "targets": waiting,
             "manifest": orphan.manifest is not None,
         }
+        self._expected.discard(orphan.spool_id)
         self._scanner.skip(orphan.spool_id, now + _SKIP)
         orphan.release()
 

@@ -16,10 +16,11 @@ from otel_stdlib.delivery.worker import DestinationWorker
 from otel_stdlib.facts.clock import monotonic
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.diagnostics import say
-from otel_stdlib.facts.threads import Event, Lock, RLock, Thread, sleep
-from otel_stdlib.pipeline import report
+from otel_stdlib.facts.threads import Event, Lock, RLock, Thread
+from otel_stdlib.pipeline import report, succession
 from otel_stdlib.pipeline.adoption import Adopter
 from otel_stdlib.pipeline.diskreport import DiskReport
+from otel_stdlib.pipeline.pace import Pace
 from otel_stdlib.pipeline.sieve import Place
 from otel_stdlib.pipeline.status import status_of
 from otel_stdlib.spool.keeper import Keeper
@@ -27,18 +28,6 @@ from otel_stdlib.spool.writer import Spool
 
 __all__ = ["Generation"]
 
-#: Seconds between rounds of the keeper. An 8 MB segment lasts about 160 ms at full speed.
-_TICK = 0.05
-#: Seconds between glances at the spool while a delivery thread is idle: a record waits no longer for its
-#: delivery to begin. A wake-up costs 50 to 60 µs of CPU time, so 80 a second stay below 1 % of a core.
-_GLANCE = 0.0125
-_GLANCES = 20  # between two rounds while nothing is logged
-#: In the first moments they come faster: the first segment is small, and a process may live for less than a round.
-_FIRST_TICK = 0.005
-_YOUNG = 0.2
-#: One that was closed waits for what its destination does not take, perhaps beside hundreds of
-#: others: its rounds come at a quarter of the time that it waits already, and at most so far apart.
-_SLOW_TICK = 1.0
 #: Seconds in which the keeper's thread is sure to have ended, unless the disk hangs.
 _KEEPER_GRACE = 1.0
 
@@ -94,15 +83,15 @@ class Generation:
         self._stopped = False
         self._retire_lock = Lock()
         self._retired = False
+        #: Which generation goes on with what waits, once this one's delivery threads are told to leave.
+        self.heir: Generation | None = None
         #: What it left when it retired, in words, and whether that was nothing.
         self.left, self._done = "", True
         #: Tells the keeper's thread to end.
         self._ended = False
         self._next_sync = 0.0
         self.watch: Callable[[float], None] | None = None  # called in each round until it is closed
-        self._glances = (
-            4 if spool.options.durability == "os" else _GLANCES
-        )  # one that syncs looks at each tick
+        self._pace = Pace(spool)
         #: How far the delivery threads have been told of.
         self._nudged = 0
 
@@ -115,6 +104,7 @@ class Generation:
         with self._start_lock:
             if self._stopped:
                 return
+            succession.enter(self)
             self._thread = Thread(target=self._run, name="otel-stdlib-keeper")
             self._thread.start()
             for worker in self._running:
@@ -134,7 +124,6 @@ class Generation:
     # -- the keeper's thread ----------------------------------------------------------
 
     def _run(self) -> None:
-        born = monotonic()
         while not self._ended:
             self._nudge()
             try:
@@ -143,22 +132,8 @@ class Generation:
                 say("keeper", f"the spool's background thread met {type(error).__name__}: {error}")
             if self._closing_deadline is not None and self._finish(self._closing_deadline):
                 return
-            self._rest(monotonic(), born)
-
-    def _rest(self, now: float, born: float) -> None:
-        if self._closed_at is None and now - born < _YOUNG:
-            self._wake.wait(_FIRST_TICK)
-        elif self._closed_at is not None:
-            self._wake.wait(min(max(_TICK, (now - self._closed_at) / 4), _SLOW_TICK))
-        elif not any(worker.idle for worker in self._running):
-            self._wake.wait(_TICK)
-        else:
-            # A plain sleep: it costs half of a wait that can be cut short.
-            spool, wake, head = self.spool, self._wake, self._nudged
-            for _ in range(self._glances):
-                sleep(_GLANCE)
-                if spool.published != head or wake.is_set():
-                    return
+            idle = any(worker.idle for worker in self._running)
+            self._pace.rest(self._wake, monotonic(), self._closed_at, self._nudged if idle else None)
 
     def _nudge(self) -> None:
         """Wake the idle delivery threads when there are new records: a log call wakes no thread."""
@@ -193,11 +168,32 @@ class Generation:
 
     def _finish(self, deadline: float) -> bool:
         now = monotonic()
-        if self.workers and not self.is_delivered() and now < deadline:
-            self._wake.clear()
-            return False
+        if self.workers and not self.is_delivered() and (now < deadline or self.heir is not None):
+            if not succession.is_left_behind(self):
+                self._wake.clear()
+                return False
+            self.stop(now)
+            if self.heir is not None:
+                self.heir.look_now()
+            return True
         self.stop(now + 1.0)
         return True
+
+    def look_now(self) -> None:
+        """Look for orphans in the keeper's next round: there is one."""
+        if self.adopter is not None:
+            self.adopter.hurry()
+        self._wake.set()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it takes records, and delivers."""
+        return self._thread is not None and not (self._stopped or self._retired or self.spool.sealed)
+
+    @property
+    def is_retiring(self) -> bool:
+        """Whether it is closed and still delivers."""
+        return self.spool.sealed and not self._retired
 
     def is_delivered(self) -> bool:
         """Whether every destination has everything in this process's own spool; with none, whether it is empty."""
@@ -207,13 +203,7 @@ class Generation:
 
     def flush(self, timeout: float) -> bool:
         """Wait until every destination has what was logged before the call."""
-        deadline = monotonic() + timeout
-        self.spool.settle()
-        head = self.spool.published
-        done = True
-        for key, worker in self.workers.items():
-            done &= worker.flush({self.sources[key]: head}, max(0.0, deadline - monotonic()))
-        return done if self.workers else self.is_delivered()
+        return succession.flush(self, timeout)
 
     def stop(self, deadline: float, *, adopting: bool = False) -> bool:
         """Deliver until ``deadline``, stop the threads, and delete the spool if nothing is left in it.

@@ -21,6 +21,7 @@ from otel_stdlib.pipeline.generation import Generation
 from otel_stdlib.pipeline.outlet import Outlet
 from otel_stdlib.pipeline.report import losses, say_left
 from otel_stdlib.pipeline.sieve import Sieve
+from otel_stdlib.pipeline.succession import predecessors
 from otel_stdlib.record.formatter import OTelFormatter
 from otel_stdlib.spool.directory import abandon_inherited
 from otel_stdlib.spool.forkguard import new_guard
@@ -282,6 +283,8 @@ class Pipeline(Encoders):
         }
         if generation is not None:
             report.update(generation.snapshot())
+            former = [each for each in predecessors(generation) if each not in self._retiring]
+            report["retiring"] += len(former)
         return report
 
 

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Container
 from typing import TYPE_CHECKING, Any
 
+from otel_stdlib.pipeline.succession import add_lag
 from otel_stdlib.spool.heal import is_in_memory
 from otel_stdlib.spool.writer import Spool
 
@@ -24,6 +25,7 @@ def status_of(generation: Generation) -> dict[str, Any]:
         destination["lag_bytes"] = distance(spool, generation.sources[key].cursor)
         backlog = worker.backlog()
         destination["lag_records"], destination["lag_records_exact"] = backlog.records, backlog.is_exact
+        add_lag(generation, key, destination)
         if key in generation.fallbacks:
             destination["fallback"] = generation.fallbacks[key].snapshot()
         destinations[_free_name(worker.name, destinations)] = destination

@@ -189,6 +189,16 @@ class Scanner:
         """Do not look at a spool before ``until`` (monotonic seconds)."""
         self._skip_until[spool_id] = until
 
+    def is_gone(self, spool_id: str) -> bool:
+        """Whether there is no such spool any more."""
+        try:
+            os.stat(spool_id, dir_fd=self._root.fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        return False
+
     def scan(self, now: float) -> Iterator[Orphan]:
         """Orphans, locked, oldest first. The caller takes as many as it can serve."""
         try:
