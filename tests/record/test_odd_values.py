@@ -154,3 +154,28 @@ class TestOddValues:
 
         with pytest.raises(KeyboardInterrupt):
             LineEncoder().encode(logging.makeLogRecord({"msg": "%s", "args": (Stops(),)}))
+
+
+@pytest.mark.parametrize("length", [1_025, 2_000, 40_000])
+@pytest.mark.parametrize(
+    "place",
+    [
+        lambda key: {"msg": {key: 1}},
+        lambda key: {"msg": {"deep": [{key: 1}]}},
+        lambda key: {"msg": "hello", key: 1},
+        lambda key: {"msg": "hello", "deep": {"of": [{key: 1}]}},
+    ],
+    ids=["body", "deep in the body", "attribute", "deep in an attribute"],
+)
+def test_long_names_are_cut_and_counted(place: Any, length: int) -> None:
+    """To 1,024 characters, in short records too."""
+    fields = place("k" * length)
+    record = logging.LogRecord("t", logging.INFO, __file__, 7, fields.pop("msg"), (), None)
+    record.__dict__.update(fields)
+    encoded = LineEncoder().encode(record)
+    assert encoded is not None
+    line = close(encoded[0])
+    text = json.dumps([line["body"], line["attributes"]], ensure_ascii=False)
+    assert f'"{"k" * 1_023}…"' in text
+    assert "k" * 1_024 not in text
+    assert line["attributes"]["otel_stdlib.truncated_values"] >= 1
