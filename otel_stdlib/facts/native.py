@@ -9,6 +9,8 @@ never comes. So they are taken here, once, and every other file gets them from t
 from __future__ import annotations
 
 import _thread
+import importlib.machinery
+import importlib.util
 import sys
 import time
 from collections.abc import Callable
@@ -42,6 +44,20 @@ def original(module: Any, name: str) -> Any:
     return getattr(module, name)
 
 
+def _rlock_type() -> Any:
+    """The type of re-entrant locks, but not the object that ``threading`` has.
+
+    eventlet's patch looks for instances of that one in everything it can reach, and puts greenlets' locks in
+    their places, below running threads. A second copy of the module ``_thread`` has a type of its own.
+    """
+    if sys.version_info >= (3, 14):
+        return original(_thread, "RLock")
+    spec: Any = importlib.machinery.BuiltinImporter.find_spec("_thread")
+    copy = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(copy)
+    return copy.RLock
+
+
 def _unfrozen(name: str) -> Any:
     """A clock of ``time``, also where this package is imported while freezegun freezes it.
 
@@ -55,7 +71,7 @@ def _unfrozen(name: str) -> Any:
 start_new_thread: Callable[..., int] = original(_thread, "start_new_thread")
 #: Makes a lock. A function, not a type.
 Lock: Callable[[], _thread.LockType] = original(_thread, "allocate_lock")
-RLock: Any = original(_thread, "RLock")
+RLock: Any = _rlock_type()
 get_ident: Callable[[], int] = original(_thread, "get_ident")
 ThreadLocal: Any = original(_thread, "_local")
 #: ``time.sleep`` that stops the operating system's thread.

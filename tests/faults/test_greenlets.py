@@ -146,6 +146,23 @@ if sys.argv[1] == "gevent":
     assert accepted(tmp_path).total() == 252
 
 
+def test_the_locks_of_a_running_spool_stay(tmp_path: Path) -> None:
+    """Eventlet puts a lock of its own in the place of each RLock that it finds, also in handlers that run."""
+    code = """
+configure()
+say("first")
+pipeline = queue_handler().pipeline
+holders = [pipeline, pipeline.counters, pipeline._generation.spool]
+locks = [id(holder._lock) for holder in holders]  # no list of locks: it looks into lists, too
+patch()
+assert locks == [id(holder._lock) for holder in holders]
+say("last")
+"""
+    done = run(tmp_path, PATCH + code, arguments=("eventlet",), **QUIET)
+    assert "" == done.stderr
+    conserve(tmp_path)
+
+
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_what_a_driver_logs_on_our_thread_is_not_delivered(tmp_path: Path, library: str) -> None:
     """Patched late, ``threading`` does not know the thread's name any more; it must not feed itself."""
