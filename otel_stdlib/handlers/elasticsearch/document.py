@@ -33,9 +33,10 @@ __all__ = ["BulkWriter"]
 _START = b'{"timestamp":"'
 _BODY = b'"body":'
 _STRUCTURE = (b"{"[0], b"["[0])
-_NUL = b"\\u0000"
+_NUL, _BACKSLASH = b"\\u0000", ord("\\")
 #: What ``date_nanos`` can hold, as the texts of times.
 _FIRST, _LAST = b'"1970-01-01T00:00:00.000000Z"', b'"2262-04-11T23:47:16.854775Z"'
+_LAST_NS = (1 << 63) - 1_000
 _raw_decode = json.JSONDecoder().raw_decode
 
 
@@ -85,7 +86,12 @@ class BulkWriter:
         return keep(self._actions, name, b'{"create":{"_index":%b,"_id":"' % orjson.dumps(name))
 
     def _line(self, frame: Frame, uid: str, resource: bytes) -> bytes:
-        payload, time = self._repaired(frame)
+        payload = frame.payload
+        # One byte is found ten times as fast as several, and few records have a backslash.
+        if (_BACKSLASH in payload and _NUL in payload) or not 0 < frame.time_ns < _LAST_NS:
+            payload, time = self._repaired(frame)
+        else:
+            time = _timestamp(payload, frame.time_ns)
         # The first '"body":' is the member itself: before it stand a number and two texts, where quotes are escaped.
         at = payload.find(_BODY) + len(_BODY)
         if payload[at] in _STRUCTURE:
