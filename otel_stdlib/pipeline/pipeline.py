@@ -22,6 +22,7 @@ from otel_stdlib.pipeline.outlet import Outlet
 from otel_stdlib.pipeline.report import losses, say_left
 from otel_stdlib.pipeline.sieve import Sieve
 from otel_stdlib.pipeline.succession import predecessors
+from otel_stdlib.record.encoder import forget_inherited_sites
 from otel_stdlib.record.formatter import OTelFormatter
 from otel_stdlib.spool.directory import abandon_inherited
 from otel_stdlib.spool.forkguard import new_guard
@@ -178,6 +179,7 @@ class Pipeline(Encoders):
             if generation is not None:
                 generation.abandon()
         abandon_inherited()
+        forget_inherited_sites()
 
     def after_fork_in_child(self) -> None:
         """Let go of the parent's spool at once, where Python runs fork hooks."""

@@ -9,9 +9,10 @@ import threading
 from types import CodeType, FrameType
 from typing import Any
 
+from otel_stdlib.facts.memo import keep
 from otel_stdlib.facts.threads import is_ours
 
-__all__ = ["DELIVERY_THREAD_PREFIX", "is_delivery_thread", "site_attributes"]
+__all__ = ["DELIVERY_THREAD_PREFIX", "is_delivery_thread", "is_on_stack", "site_attributes"]
 
 #: Threads of this package that deliver records. What is logged on them is not logged again.
 DELIVERY_THREAD_PREFIX = "otel-stdlib-"
@@ -30,6 +31,25 @@ def is_delivery_thread(record: logging.LogRecord) -> bool:
     return is_ours() and record.thread == threading.get_ident()
 
 
+#: Relative paths as they were meant when they were first seen: the working directory may change later.
+_absolute: dict[str, str] = {}
+
+
+def is_on_stack(record: logging.LogRecord) -> bool:
+    """Whether the call that made a record is still on this thread's stack.
+
+    Only then its function's full name can be known: a record that came by a queue, or that was made by hand, has
+    the bare name alone, and shares all that else tells call sites apart.
+    """
+    return record.thread == threading.get_ident() and _find_frame(record) is not None
+
+
+def _full_path(path: str) -> str:
+    if path.startswith("<") or os.path.isabs(path):
+        return path if path.startswith("<") else os.path.abspath(path)
+    return _absolute.get(path) or keep(_absolute, path, os.path.abspath(path))
+
+
 def site_attributes(record: logging.LogRecord) -> dict[str, Any]:
     """``code.*``, ``thread.*`` and a process that is not this one; what is not known is left out.
 
@@ -41,7 +61,7 @@ def site_attributes(record: logging.LogRecord) -> dict[str, Any]:
     if function and function != _UNKNOWN_FUNCTION:
         attributes["code.function.name"] = _qualified_name(record) or function
     if path and path != _UNKNOWN_FILE:
-        attributes["code.file.path"] = path if path.startswith("<") else os.path.abspath(path)
+        attributes["code.file.path"] = _full_path(path)
     if line:
         attributes["code.line.number"] = line
     if record.thread is not None:

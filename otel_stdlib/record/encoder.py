@@ -14,7 +14,9 @@ from typing import Any
 
 import orjson
 
-from otel_stdlib.record.callsite import is_delivery_thread
+from otel_stdlib.facts.forks import ForkRegistry
+from otel_stdlib.facts.memo import keep
+from otel_stdlib.record.callsite import is_delivery_thread, is_on_stack
 from otel_stdlib.record.context import correlation_fragment, current_context
 from otel_stdlib.record.current import otel_fragment
 from otel_stdlib.record.general import GeneralEncoder
@@ -23,7 +25,7 @@ from otel_stdlib.record.limits import Limits
 from otel_stdlib.record.plain import KEY_LENGTH, PLAIN_OPTIONS, is_plain, keys_fit
 from otel_stdlib.record.stamp import MICROS, MILLIS, second_prefix
 
-__all__ = ["LineEncoder"]
+__all__ = ["LineEncoder", "forget_inherited_sites"]
 
 _Site = tuple[bytes, bytes, int, dict[str, Any]] | tuple[()]
 _Special = tuple[bytes | None, bytes | None, bytes]
@@ -47,7 +49,16 @@ _STACK_IS_FULL = (
     b'"scope":{"name":"otel_stdlib"},"attributes":{"otel_stdlib.encode_error":"RecursionError",'
 )
 _site_key = itemgetter(
-    "pathname", "lineno", "funcName", "levelno", "levelname", "name", "thread", "threadName", "process"
+    "pathname",
+    "lineno",
+    "funcName",
+    "levelno",
+    "levelname",
+    "name",
+    "thread",
+    "threadName",
+    "process",
+    "processName",
 )
 _dumps = orjson.dumps
 _record_type = logging.LogRecord
@@ -68,6 +79,8 @@ class LineEncoder:
     """
 
     __slots__ = (
+        "__weakref__",
+        "_aside",
         "_body_length",
         "_count",
         "_fast_bytes",
@@ -106,6 +119,9 @@ class LineEncoder:
         # A record whose own attributes are wanted always takes the general path.
         self._last_key: object = object() if self._general.base_wanted else BASE_KEYS[-1]
         self._sites: dict[Any, _Site] = {}
+        #: The same of records whose call is not on the stack any more: they lack the function's full name.
+        self._aside: dict[Any, _Site] = {}
+        _encoders.add(self)
         self._second: tuple[int, bytes, int] = (-2, _NO_TIME, 0)
         self._special_values: dict[tuple[Any, ...], _Special] = {}
 
@@ -219,17 +235,25 @@ class LineEncoder:
     def _new_site(self, record: logging.LogRecord) -> _Site:
         """The bytes of a call site seen for the first time; empty for a delivery thread."""
         general = self._general
-        site: _Site = ()
+        key = _site_key(record.__dict__)
+        here = is_on_stack(record)
+        site: _Site = () if here else self._aside.get(key, ())
+        if site:
+            return site
         if not (general.guard and is_delivery_thread(record)):
             text, number = general.severity(record)
             head = b'"severity_text":%b,"severity_number":%d,"body":' % (_dumps(text), number)
             attributes = general.site(record)
             middle = _dumps({"scope": general.scope(record), "attributes": attributes})[1:-2]
             site = (head, middle + b"," if attributes else middle, number, attributes)
-        if len(self._sites) >= _CACHE_SIZE:
-            self._sites.clear()
-        self._sites[_site_key(record.__dict__)] = site
-        return site
+        if record.pathname.startswith("<"):
+            return site  # any module may have code of this name, at this line
+        return keep(self._sites if here else self._aside, key, site)
+
+    def forget_sites(self) -> None:
+        """Forget what holds for the parent process. In a forked child."""
+        self._sites.clear()
+        self._aside.clear()
 
     def _take_special(self, extras: dict[str, Any]) -> _Special | None:
         """Take trace fields, an event's name and formatters' leavings off ``extras``.
@@ -263,3 +287,8 @@ class LineEncoder:
         for name in MESSAGE_KEYS:
             pop(name, None)
         return found if self._special.isdisjoint(extras) else None
+
+
+_encoders = ForkRegistry(LineEncoder.forget_sites)
+#: Forget every encoder's call sites. For children of a C-level ``fork()``, which run no hooks.
+forget_inherited_sites = _encoders.run

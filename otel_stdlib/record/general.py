@@ -14,6 +14,7 @@ import orjson
 
 from otel_stdlib.facts.errors import ConfigError
 from otel_stdlib.facts.severity import level_of, severity_number, severity_range_name
+from otel_stdlib.record import agents
 from otel_stdlib.record.callsite import is_delivery_thread, site_attributes
 from otel_stdlib.record.context import current_context
 from otel_stdlib.record.current import otel_fragment
@@ -101,7 +102,7 @@ class GeneralEncoder:
         """Extras of any type as members, each with its comma, and the count of dropped ones."""
         normaliser = Normaliser(self._limits, self._default)
         dropped = len(extras) - self._limits.attribute_count
-        kept = normaliser.attributes(extras)
+        kept = normaliser.attributes(agents.without_methods(extras))
         if normaliser.truncated:
             kept[TRUNCATED] = normaliser.truncated
         count = b'"otel.dropped_attributes_count":%d,' % dropped if dropped > 0 else b""
@@ -132,6 +133,9 @@ class GeneralEncoder:
     def _exception(self, record: logging.LogRecord, normaliser: Normaliser) -> dict[str, Any]:
         limits = self._limits
         found = exception_attributes(record.exc_info, record.exc_text, limits)
+        event = None if found else agents.event_of(record)
+        if event is not None:
+            found = exception_attributes(event.get("exc_info"), event.get("exception"), limits)
         if not found and isinstance(record.msg, BaseException):
             found = exception_attributes(record.msg, None, limits)
         if record.stack_info:
@@ -163,7 +167,12 @@ class GeneralEncoder:
     def _members(self, record: logging.LogRecord, site: dict[str, Any], normaliser: Normaliser) -> bytes:
         notes: dict[str, Any] = {}
         body = orjson.dumps(self._body(record, normaliser, notes))
-        extras = self._extras(record)
+        extras = agents.without_methods(self._extras(record))
+        event = agents.event_of(record)
+        if event is not None:
+            for key in agents.STRUCTLOG_KEYS:
+                extras.pop(key, None)
+            extras.update(agents.event_attributes(event))
         own = extras.pop(OWN_ATTRIBUTES, None)
         lifted = lift(extras)
         if type(own) is dict:
@@ -174,6 +183,8 @@ class GeneralEncoder:
             trace = otel_fragment()
         if trace is None:
             trace = context.fragment if context is not None else b""
+        trace = trace or agents.take_agent_trace(extras)
+        agents.drop_empty(extras)
         correlation = lifted.correlation_id
         if correlation is None and context is not None:
             correlation = context.correlation_id
@@ -201,11 +212,16 @@ class GeneralEncoder:
         return b'"body":' + body + b"," + trace + tail + (b"," if attributes else b"")
 
     def _body(self, record: logging.LogRecord, normaliser: Normaliser, notes: dict[str, Any]) -> Any:
-        message = record.msg
-        if issubclass(type(message), dict):
+        message: Any = record.msg
+        event, own_message = agents.event_of(record), agents.own_message(record)
+        if event is not None:
+            return normaliser.body(event["event"])
+        if issubclass(type(message), dict) and own_message is None:
             return normaliser.body(message)
         try:
-            if type(record).getMessage is not logging.LogRecord.getMessage or isinstance(message, str):
+            if own_message is not None:
+                text = own_message()
+            elif type(record).getMessage is not logging.LogRecord.getMessage or isinstance(message, str):
                 text = record.getMessage()
             else:
                 text = safe_text(message)

@@ -11,6 +11,7 @@ import logging
 import re
 from typing import Any, NamedTuple
 
+from otel_stdlib.record.agents import AGENT_KEYS
 from otel_stdlib.record.context import trace_fragment
 
 __all__ = ["BASE_KEYS", "MESSAGE_KEYS", "OWN_ATTRIBUTES", "SPECIAL_KEYS", "Lifted", "lift"]
@@ -35,6 +36,7 @@ SPECIAL_KEYS = frozenset(
         *_OTEL,
         *_EVENT,
         OWN_ATTRIBUTES,
+        *AGENT_KEYS,
         "asyncio.task.name",
         "code.file.path",
         "code.function.name",
