@@ -10,18 +10,26 @@ import logging
 import weakref
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.severity import level_of, severity_number
-from otel_stdlib.pipeline.sieve import Answers, Sieve
+from otel_stdlib.pipeline.sieve import Answers
 from otel_stdlib.record.callsite import is_delivery_thread
 from otel_stdlib.spool.writer import SEALED
+
+if TYPE_CHECKING:
+    from otel_stdlib.pipeline.generation import Generation
 
 __all__ = ["Encode", "Encoders"]
 
 Encode = Callable[[logging.LogRecord], "tuple[bytes, int, int] | None"]
 Append = Callable[[bytes, int, int, int], int]
+
+
+def _nowhere(*_: object) -> int:
+    """Where records go before there is a spool."""
+    return SEALED
 
 
 class Encoders:
@@ -32,10 +40,10 @@ class Encoders:
     _early: list[logging.LogRecord]
     _successor: Any
     _begin: Callable[[], bool]
+    log: Callable[[logging.LogRecord], None]
     _encode: Encode
-    _append: Append
-    #: The filters of the present generation's handlers, and where it keeps what they let through.
-    _sifting: tuple[Sieve, Append] | None
+    _detaching: Any
+    _generation: Generation | None
 
     def _make_encoders(self) -> None:
         # Partial functions over a proxy: a bound method would keep the pipeline alive.
@@ -43,17 +51,18 @@ class Encoders:
         self._first: Encode = partial(type(self)._encode_first, proxy)
         self._filtered: Encode = partial(type(self)._encode_filtered, proxy)
         self._encode = self._first
-        self._sifting = None
+        self._append: Append = _nowhere
 
     def choose_encoder(self) -> None:
         """Encode plainly, unless a handler behind has a filter or reads templates. Called when filters change."""
-        if self._sifting is None:
-            return
-        sieve, _ = self._sifting
-        if sieve.has_filters():
-            self._encode = self._filtered
-        else:
-            self._encode = sieve.encode_with_template if sieve.wants_templates else sieve.encode
+        with self._detaching:
+            sieve = None if self._generation is None else self._generation.sieve
+            if sieve is None:
+                self._encode = self._first
+            elif sieve.has_filters():
+                self._encode = self._filtered
+            else:
+                self._encode = sieve.encode_with_template if sieve.wants_templates else sieve.encode
 
     def count_error(self, record: logging.LogRecord) -> None:
         """Count a record that ``log`` raised for; an exception from outside may have come behind its append."""
@@ -86,19 +95,19 @@ class Encoders:
             if not self._begin():
                 self._early.append(record)
                 return
+            append = self._append
             encoded = self._encode(record)
             if encoded is None:
                 return
             payload, severity, time_ns = encoded
-            if self._append(payload, level_of(record), severity, time_ns) != SEALED:
+            if append(payload, level_of(record), severity, time_ns) != SEALED:
                 return
         self.counters.add(f"closed:{severity_number(level_of(record))}")
 
-    def _encode_first(self, record: logging.LogRecord) -> tuple[bytes, int, int] | None:
-        """What is in an encoder's place until there is a generation, which knows the filters."""
-        if is_delivery_thread(record) or not self._take_on(record):
-            return None
-        return self._encode(record)
+    def _encode_first(self, record: logging.LogRecord) -> None:
+        """What is in an encoder's place until there is a generation: it logs the record itself."""
+        if not is_delivery_thread(record) and self._take_on(record):
+            self.log(record)  # by the encoder that the generation has chosen
 
     def _encode_filtered(self, record: logging.LogRecord) -> None:
         """What is in an encoder's place while handlers behind have filters: it logs the record itself."""
@@ -110,14 +119,13 @@ class Encoders:
             if not self._guard[0] and not self._begin():
                 self._early.append(record)
                 return
-            sifting = self._sifting
-            if sifting is None:
+            generation = self._generation
+            if generation is None or generation.sieve is None:
                 continue
-            sieve, append = sifting
-            found = sieve.sort(record, answers)
+            found = generation.sieve.sort(record, answers)
             if found is None:
                 return
             # A filter may have forked, or taken so long that the handlers were changed.
-            if self._guard[0] and append(found[0], level_of(record), *found[1:]) != SEALED:
+            if self._guard[0] and generation.spool.append(found[0], level_of(record), *found[1:]) != SEALED:
                 return
         self.counters.add(f"closed:{severity_number(level_of(record))}")

@@ -21,7 +21,7 @@ from otel_stdlib.pipeline import report, succession
 from otel_stdlib.pipeline.adoption import Adopter
 from otel_stdlib.pipeline.diskreport import DiskReport
 from otel_stdlib.pipeline.pace import Pace
-from otel_stdlib.pipeline.sieve import Place
+from otel_stdlib.pipeline.sieve import Place, Sieve
 from otel_stdlib.pipeline.status import status_of
 from otel_stdlib.spool.keeper import Keeper
 from otel_stdlib.spool.writer import Spool
@@ -59,6 +59,7 @@ class Generation:
         self._on_gone = on_gone
         #: Its destinations in the manifest's order.
         self.places = places
+        self.sieve: Sieve | None = None  # their filters
         picks = {key: Pick(number) for number, key in enumerate(workers)}
         picks.update({p.key: Pick(picks[p.key].target, p.wants_template) for p in places})
         self.sources = {

@@ -93,21 +93,24 @@ class Pipeline(Encoders):
 
     def log(self, record: logging.LogRecord) -> None:
         """Take one record."""
+        append = self._append  # first: what is encoded for one spool must not go into the next one
         encoded = self._encode(record)
         if encoded is None:
             return  # logged by a delivery thread of ours: it must not feed itself
         payload, severity, time_ns = encoded
         try:
             # Looked at after encoding, which runs code of others: it may have forked.
-            if not self._guard[0] and not self._take_on(record):
-                return
-            if self._append(payload, record.levelno, severity, time_ns) == SEALED:
+            if not self._guard[0]:
+                if not self._take_on(record):
+                    return
+                append = self._append
+            if append(payload, record.levelno, severity, time_ns) == SEALED:
                 self._append_again(record)
         except Exception:
             if isinstance(record.levelno, int):
                 raise
             # A record that was made by hand may have no level, or a text for one.
-            if self._append(payload, level_of(record), severity, time_ns) == SEALED:
+            if append(payload, level_of(record), severity, time_ns) == SEALED:
                 self._append_again(record)
 
     # -- start and fork -----------------------------------------------------------------
@@ -145,16 +148,16 @@ class Pipeline(Encoders):
             self.respect_level,
             self._filters,
         )
-        sieve = Sieve(formatter.encoder.encode, generation.places, self.counters)
-        self._append = generation.spool.append
-        self._sifting = (sieve, self._append)
-        sieve.watch(self.choose_encoder)
-        self.choose_encoder()
+        generation.sieve = Sieve(formatter.encoder.encode, generation.places, self.counters)
+        generation.sieve.watch(self.choose_encoder)
         generation.watch = self.watch
         if self.watch is not None:
             self.watch(monotonic())
-        self._generation = generation
-        self._guard = new_guard()
+        with self._detaching:
+            self._append = generation.spool.append
+            self._generation = generation
+            self.choose_encoder()
+            self._guard = new_guard()
         exit_hook.register(self)
         _pipelines.add(self)
         if not exit_hook.is_exiting():
@@ -251,8 +254,7 @@ class Pipeline(Encoders):
                 self._retiring.append(generation)  # first: at no time is it in neither place
             self._generation = None
             self._guard = _NOT_STARTED
-            # The next generation may have other handlers, with filters.
-            self._encode, self._sifting = self._first, None
+            self._encode = self._first  # the next generation may have other handlers, with filters
         return generation
 
     def _forget_generation(self, generation: Generation) -> None:
