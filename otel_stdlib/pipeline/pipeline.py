@@ -200,7 +200,9 @@ class Pipeline(Encoders):
         deadline = monotonic() + timeout
         done = True
         generation = self._generation
-        for each in [*self._retiring, *([] if generation is None else [generation])]:
+        # One without a destination leaves its records in the spool, and has reported that.
+        retiring = [each for each in self._retiring if each.workers]
+        for each in [*retiring, *([] if generation is None else [generation])]:
             done &= each.flush(max(0.0, deadline - monotonic()))
         return done
 
