@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
+from otel_stdlib.cli.doubled import opentelemetry_doubles
 from otel_stdlib.cli.surroundings import find_missing, spool_trouble
 from otel_stdlib.config.check import in_order
 from otel_stdlib.config.converted import Converted
@@ -36,7 +37,7 @@ def _run(arguments: argparse.Namespace) -> int:
     for problem in problems:
         print(problem)
     if not arguments.quiet:
-        for effect in effects:
+        for effect in (*effects, *(opentelemetry_doubles() if effects else ())):
             print(effect)
         if not problems:
             print(f"{arguments.file}: nothing is wrong")

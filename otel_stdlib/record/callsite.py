@@ -63,17 +63,22 @@ def site_attributes(record: logging.LogRecord) -> dict[str, Any]:
     if path and path != _UNKNOWN_FILE:
         attributes["code.file.path"] = _full_path(path)
     if line:
-        attributes["code.line.number"] = line
+        attributes["code.line.number"] = _plain(line)
     if record.thread is not None:
-        attributes["thread.id"] = record.thread
+        attributes["thread.id"] = _plain(record.thread)
     if record.threadName is not None:
         attributes["thread.name"] = record.threadName
     if record.process and record.process != os.getpid():
         # Handed over by another process: the resource does not speak for it.
-        attributes["process.pid"] = record.process
+        attributes["process.pid"] = _plain(record.process)
     if record.processName is not None and record.processName != "MainProcess":
         attributes["multiprocessing.process.name"] = record.processName
     return attributes
+
+
+def _plain(number: Any) -> Any:
+    """Equal numbers, as 1 and 1.0, in one way: a site is kept by what its fields equal."""
+    return int(number) if isinstance(number, (bool, float)) and number == number // 1 else number
 
 
 def _qualified_name(record: logging.LogRecord) -> str | None:

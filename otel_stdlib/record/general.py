@@ -100,9 +100,12 @@ class GeneralEncoder:
 
     def attributes(self, extras: dict[Any, Any]) -> tuple[bytes, bytes]:
         """Extras of any type as members, each with its comma, and the count of dropped ones."""
+        extras = agents.without_methods(extras)
+        if not extras:
+            return b"", b""
         normaliser = Normaliser(self._limits, self._default)
         dropped = len(extras) - self._limits.attribute_count
-        kept = normaliser.attributes(agents.without_methods(extras))
+        kept = normaliser.attributes(extras)
         if normaliser.truncated:
             kept[TRUNCATED] = normaliser.truncated
         count = b'"otel.dropped_attributes_count":%d,' % dropped if dropped > 0 else b""

@@ -95,8 +95,8 @@ def _take(extras: dict[Any, Any], trace_key: str, span_key: str, flags_key: str)
     if trace_key not in extras:
         return None
     trace, span, flags = extras[trace_key], extras.get(span_key, ""), extras.get(flags_key, "01")
-    if flags is True or flags is False:
-        flags = "01" if flags else "00"
+    if isinstance(flags, (int, float)):  # True too: what was lifted is kept by value, and that is equal to 1
+        flags = "01" if flags == 1 else "00"
     if not _is_id(trace, _TRACE_ID) or not _is_id(span, _SPAN_ID):
         return None
     for key in (trace_key, span_key, flags_key):

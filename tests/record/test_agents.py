@@ -188,3 +188,14 @@ def test_what_is_not_an_id_stays_an_attribute(kept: Kept, value: Any) -> None:
     logger.info("x", extra={"dd.trace_id": value})
     assert value == lines[0]["attributes"]["dd.trace_id"]
     assert "trace_id" not in lines[0]
+
+
+def test_a_method_alone(kept: Kept) -> None:
+    """The line is whole though nothing is left of the extras, and no dropped attribute is counted."""
+    logger, lines = kept
+    logger.info("x", extra={"helper": logger.info})
+    logger.info("x", extra={"helper": logger.info, **{f"a{number}": number for number in range(128)}})
+    assert ["x", "x"] == [line["body"] for line in lines]
+    assert not [
+        line for line in lines if "helper" in line["attributes"] or "otel.dropped_attributes_count" in line
+    ]
