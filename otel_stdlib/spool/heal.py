@@ -51,8 +51,7 @@ class Healer:
                 spool.discard(made)
                 spool.move_to(following)
                 return
-            following.reserve(following.capacity, 1)  # made ahead in memory: nobody is to begin in it
-            current = following
+            current = following  # made ahead in memory: nobody is to begin in it
         spool.move_to(spool.link(current, made))
 
     def _save_full(self) -> None:

@@ -260,10 +260,12 @@ class Spool:
         """Let what follows go into ``segment``, which lies further on in the chain; False: not now. Keeper."""
         if not self._lock.acquire(timeout=0.1):
             return False
-        free = not self._depth and not self.sealed
+        free = not self._depth and not self.sealed and self._current.number <= segment.number
         if free:
-            former, self._current = self._current, segment
-            former.reserve(former.capacity, 1)  # full, for whoever comes along the chain
+            passed, self._current = self._current, segment
+            while passed is not segment:  # full, for whoever comes along the chain
+                passed.reserve(passed.capacity, 1)
+                passed = self.chain[passed.number]
             self.published = max(self.published, segment.reserved)
         self._lock.release()
         return free

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
-from otel_stdlib.delivery.abilities import WithMeanwhile
+from otel_stdlib.delivery.abilities import has_meanwhile
 from otel_stdlib.delivery.contract import Verdict
 from otel_stdlib.delivery.deadletter import DeadLetterFile
 from otel_stdlib.facts.errors import PermanentError, RetryableError, ThrottledError
@@ -227,7 +227,7 @@ def test_what_comes_next_is_read_while_the_server_works(
 ) -> None:
     """The delivery thread has something to do while another thread's request is on its way."""
     target = destination(server.url, batch_records=5)
-    assert isinstance(target, WithMeanwhile)
+    assert has_meanwhile(target)
     read, both = threading.Event(), threading.Barrier(2, timeout=10)
     caller = threading.current_thread()
     target.meanwhile = read.set
