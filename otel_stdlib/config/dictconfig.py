@@ -20,7 +20,7 @@ from otel_stdlib.config.trial import error_text, find_option, make_handler, try_
 from otel_stdlib.config.variables import Environment, expand
 from otel_stdlib.facts.diagnostics import say
 
-__all__ = ["check_dict_config", "last_source", "load_dict_config"]
+__all__ = ["check_dict_config", "forget_source", "last_source", "load_dict_config"]
 
 #: What ``load_dict_config`` was called with last: the source and the variables.
 _last: tuple[Any, Mapping[str, str] | None] | None = None
@@ -63,6 +63,12 @@ def load_dict_config(
 def last_source() -> tuple[Any, Mapping[str, str] | None] | None:
     """What ``load_dict_config`` has configured this process with: a path or a mapping, and the variables."""
     return _last
+
+
+def forget_source() -> None:
+    """Another call has configured this process since: what ``load_dict_config`` was given is not handed on."""
+    global _last
+    _last = None
 
 
 def check_dict_config(

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from otel_stdlib.config.dictconfig import forget_source
 from otel_stdlib.facade.logger import OTelLogger
 from otel_stdlib.facts.forks import ForkRegistry
 
@@ -35,6 +36,7 @@ def configure_logger(
     """
     _loggers.add(_logger)
     _logger.configure(config_file, overrides, strict=strict)
+    forget_source()  # children get what was called last
     return _logger
 
 

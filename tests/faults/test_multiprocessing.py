@@ -90,7 +90,8 @@ if __name__ == "__main__":
 
 class TestInitializer:
     def test_the_facade_hands_on_its_file_and_options(self, tmp_path: Path) -> None:
-        """What ``configure_logger`` was called with; the child logs to the same place."""
+        """What ``configure_logger`` was called with last, whatever ``load_dict_config`` was given before."""
+        otel_stdlib.load_dict_config({"version": 1, "disable_existing_loggers": False})
         logger = otel_stdlib.configure_logger(service_name="parent", log_level="INFO")
         try:
             initialize = otel_stdlib.multiprocessing_initializer()
