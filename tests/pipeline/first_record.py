@@ -62,8 +62,14 @@ except ValueError:
     log.exception("fails", stack_info=True)
 builtins.__import__ = _import
 assert handler.stop(60)
+_FORMATTING = (
+    " in traceback.py",
+    " in linecache.py",
+    " in <frozen linecache>",
+    " in tokenize.py",
+    " in _colorize.py",
+    " in <frozen importlib._bootstrap_external>",
+)
 # To format a traceback the standard library imports, and its own failure there is caught.
-others = [
-    each for each in seen if not each.endswith((" in traceback.py", " in linecache.py", " in tokenize.py"))
-]
+others = [each for each in seen if not each.endswith(_FORMATTING)]
 print(json.dumps([first, others]))
