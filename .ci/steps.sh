@@ -128,14 +128,3 @@ test_wheel() {
         "$work/dev/bin/mypy" --strict --python-executable "$2/bin/python" api.py
     )
 }
-
-# test_core PYTHON MINOR: the tests that need no server. The oldest Python gets the oldest dependencies.
-test_core() {
-    local environment="$work/core-3.$2" constraints=()
-    new_venv "$environment" "$1"
-    if [ "$2" = 10 ]; then constraints=(-c .ci/oldest.txt); fi
-    retry "$environment/bin/pip" install -q -e '.[test]' "${constraints[@]}"
-    "$environment/bin/pip" list 2>/dev/null | grep -iE '^(orjson|python-json-logger|pyyaml) '
-    "$environment/bin/python" -m pytest -q -m "not server and not slow"
-    rm -rf "$environment"
-}

@@ -130,7 +130,8 @@ def _stacks(process: subprocess.Popen[str]) -> str:
     os.killpg(process.pid, signal.SIGUSR2)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.communicate(timeout=2)
-    os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):  # the first signal may have ended them
+        os.killpg(process.pid, signal.SIGKILL)
     out, err = process.communicate()
     return f"{out[-2_000:]}\n{err[-20_000:]}"
 

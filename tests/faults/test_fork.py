@@ -87,19 +87,22 @@ def test_c_level_fork(tmp_path: Path) -> None:
         tmp_path,
         """
 import ctypes
+from otel_stdlib.facts import threads
+from otel_stdlib.pipeline import pace
 configure()
 for i in range(20): say(f"parent-{i}")
 # A thread of the parent's that asks for the GIL at the fork is not in the child, which would wait
 # for it for ever: CPython's own rule. Meanwhile they are all in a long wait, and none asks.
 fork = ctypes.PyDLL(None).fork
-wait = threading.Event.wait
-threading.Event.wait = lambda event, timeout=None: wait(event, 5.0)
+wait, sleep = threads.Event.wait, pace.sleep
+threads.Event.wait = lambda event, timeout: wait(event, 5.0)
+pace.sleep = lambda seconds: sleep(5.0)
 interval = sys.getswitchinterval()
 sys.setswitchinterval(1000)
 time.sleep(0.5)
 pid = fork()
 sys.setswitchinterval(interval)
-threading.Event.wait = wait
+threads.Event.wait, pace.sleep = wait, sleep
 if pid == 0:
     for i in range(200): say(f"child-{i}")
     queue_handler().flush(20)
