@@ -26,6 +26,7 @@ __all__ = [
     "do_nothing",
     "has_meanwhile",
     "keeps_position",
+    "renders_tables",
     "tells_losses",
 ]
 
@@ -96,6 +97,14 @@ def tells_losses(destination: object) -> TypeGuard[WithLostFrom]:
 def keeps_position(destination: object) -> bool:
     """Whether it is a ``WithPosition`` whose target keeps one."""
     return bool(getattr(destination, "keeps_position", False))
+
+
+def renders_tables(destination: object) -> bool:
+    """Whether its ``deliver`` makes the most of what the compiled walk gives: see ``otel_stdlib._native``.
+
+    Others get a list of frames.
+    """
+    return bool(getattr(destination, "renders_tables", False))
 
 
 def can_try_out(destination: object) -> TypeGuard[WithTryOut]:

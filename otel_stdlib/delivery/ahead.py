@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from otel_stdlib.delivery.contract import Source
 from otel_stdlib.delivery.policy import DeliveryPolicy
-from otel_stdlib.spool.frame import Frame
+from otel_stdlib.spool.frame import Frame, payload_bytes
 from otel_stdlib.spool.reader import Chunk
 
 __all__ = ["ReadAhead"]
@@ -42,7 +42,7 @@ class ReadAhead:
         while len(self._kept) >= _SOURCES:
             del self._kept[next(iter(self._kept))]
         if chunk.frames:
-            room = self._bytes - sum(len(frame.payload) for frame in chunk.frames)
+            room = self._bytes - payload_bytes(chunk.frames)
             self._kept[source] = (start, chunk, room)
         return chunk.frames
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Sequence
 
-from otel_stdlib.delivery.abilities import can_preview, has_meanwhile, tells_losses
+from otel_stdlib.delivery.abilities import can_preview, has_meanwhile, renders_tables, tells_losses
+from otel_stdlib.delivery.accept import accepted
 from otel_stdlib.delivery.ahead import ReadAhead
 from otel_stdlib.delivery.backlog import Backlog, backlog_of
 from otel_stdlib.delivery.breaker import Breaker, BreakerState
 from otel_stdlib.delivery.contract import Batch, Destination, Outcome, Verdict
 from otel_stdlib.delivery.deadletter import DeadLetterFile
-from otel_stdlib.delivery.lane import Lane, accepted
+from otel_stdlib.delivery.lane import Lane
 from otel_stdlib.delivery.outage import OutageNotice
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.delivery.refusals import Refusals
@@ -81,6 +82,7 @@ class Attempts:
             destination.meanwhile = self._read_ahead
         self._preview = destination.preview if can_preview(destination) else None
         self._lost_from = destination.lost_from if tells_losses(destination) else None
+        self._tables = renders_tables(destination)
         #: Whose batch is with the destination.
         self._delivering: Lane | None = None
         #: The last batch, freed while the target works on the next one: thousands of frames take milliseconds.
@@ -196,7 +198,7 @@ class Attempts:
         frames = accepted(frames, self._accept)
         if not frames and chunk.end == lane.cursor:
             return False
-        lane.begin(frames, lane.cursor, chunk.end)
+        lane.begin(frames if self._tables or type(frames) is list else [*frames], lane.cursor, chunk.end)
         return True
 
     def _read_ahead(self) -> None:

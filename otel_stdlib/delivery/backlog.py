@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from otel_stdlib.delivery.lane import Lane, accepted
+from otel_stdlib.delivery.accept import accepted
+from otel_stdlib.delivery.lane import Lane
 from otel_stdlib.facts.clock import wall
-from otel_stdlib.spool.frame import Frame
+from otel_stdlib.spool.frame import Frame, payload_bytes
 
 __all__ = ["MOST_COUNTED", "Backlog", "backlog_of"]
 
@@ -64,7 +65,7 @@ def backlog_of(lane: Lane, accept: Callable[[Frame], bool] | None) -> Backlog:
             if wanted and oldest is None:
                 oldest = wanted[0].time_ns
             records += len(wanted)
-            seen += sum(len(frame.payload) for frame in frames)
+            seen += payload_bytes(frames)
             position = end
             if position >= head:
                 return Backlog(records, True, oldest)

@@ -10,10 +10,9 @@ from otel_stdlib.delivery.linger import Linger
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.delivery.retry import Backoff
 from otel_stdlib.facts.clock import wall
-from otel_stdlib.spool.envelope import Picked
 from otel_stdlib.spool.frame import Frame
 
-__all__ = ["Lane", "accepted"]
+__all__ = ["Lane"]
 
 #: After so many unexpected errors in a row a batch is taken for one with a poison record.
 UNEXPECTED = 5
@@ -215,10 +214,3 @@ class Lane:
             self.ahead = {lsn for lsn in self.ahead if lsn >= end}
         if self.cleared is not None and self.cleared[1] <= end:
             self.cleared = None
-
-
-def accepted(frames: Sequence[Frame], accept: Callable[[Frame], bool] | None) -> Sequence[Frame]:
-    """Those that the destination wants. What was meant for it when it was logged is not asked about again."""
-    if accept is None:
-        return frames
-    return [frame for frame in frames if type(frame) is Picked or accept(frame)]

@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from otel_stdlib.delivery.abilities import can_try_out, keeps_position
+from otel_stdlib.delivery.accept import accepted
 from otel_stdlib.delivery.breaker import Breaker
 from otel_stdlib.delivery.contract import Batch, Destination, Outcome, Source, Verdict
 from otel_stdlib.delivery.deadletter import DeadLetterFile
 from otel_stdlib.delivery.guard import Guard, reason_key
-from otel_stdlib.delivery.lane import Lane, accepted
+from otel_stdlib.delivery.lane import Lane
 from otel_stdlib.delivery.outage import OutageNotice
 from otel_stdlib.delivery.status import Status
 from otel_stdlib.facts.diagnostics import say

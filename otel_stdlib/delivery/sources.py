@@ -12,7 +12,7 @@ from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.threads import Lock
 from otel_stdlib.spool.cursor import CursorFile, cursor_name
 from otel_stdlib.spool.envelope import ENVELOPE, pick
-from otel_stdlib.spool.frame import Frame
+from otel_stdlib.spool.frame import Frame, since
 from otel_stdlib.spool.orphan import Orphan
 from otel_stdlib.spool.reader import Chunk, Reader, Store
 from otel_stdlib.spool.writer import Spool
@@ -91,16 +91,16 @@ class _Source:
         frames, end, damaged = self._reader.read(start, max_records, max_bytes)
         return Chunk(self._pick(frames), end, damaged)
 
-    def _pick(self, frames: list[Frame]) -> list[Frame]:
-        for frame in frames:
-            if frame.payload[:1] == ENVELOPE:
-                break
-        else:
+    def _pick(self, frames: Sequence[Frame]) -> Sequence[Frame]:
+        sealed: bool | None = getattr(frames, "sealed", None)  # the compiled walk has looked
+        if sealed is None:
+            sealed = any(frame.payload[:1] == ENVELOPE for frame in frames)
+        if not sealed:
             return frames
         picked = (pick(frame, *self._picked) for frame in frames)
         return [frame for frame in picked if frame is not None]
 
-    def look(self, start: int, max_bytes: int) -> Iterator[tuple[list[Frame], int]]:
+    def look(self, start: int, max_bytes: int) -> Iterator[tuple[Sequence[Frame], int]]:
         """What lies at ``start`` and above, piece by piece, each with its end. Any thread: it has its own reader."""
         reader = Reader(self._store, self._reader.seed)
         head = self.head()
@@ -210,7 +210,7 @@ def _from(lsn: int, held: Sequence[Sequence[Frame]]) -> list[Sequence[Frame]]:
     """What lies at ``lsn`` and above."""
     rest = [frames for frames in held if frames[-1].lsn >= lsn]
     if rest and rest[0][0].lsn < lsn:
-        rest[0] = [frame for frame in rest[0] if frame.lsn >= lsn]
+        rest[0] = since(rest[0], lsn)
     return rest
 
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
+from otel_stdlib.delivery.accept import Accept, AtLeast
 from otel_stdlib.delivery.contract import Destination
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.facts.counters import Counters
@@ -13,12 +14,11 @@ from otel_stdlib.facts.filtering import WatchedFilters, run_filters
 from otel_stdlib.facts.identity import Identity
 from otel_stdlib.facts.options import check_seconds
 from otel_stdlib.handlers.attachment import Attachment, is_attached
-from otel_stdlib.pipeline.outlet import Accept, Outlet
+from otel_stdlib.pipeline.outlet import Outlet
 from otel_stdlib.pipeline.pipeline import Pipeline
 from otel_stdlib.record.formatter import OTelFormatter
 from otel_stdlib.record.resource import package_version
 from otel_stdlib.record.resource_options import ResourceOptions
-from otel_stdlib.spool.frame import Frame
 from otel_stdlib.spool.options import SpoolOptions
 
 __all__ = ["DestinationHandler", "EncodingHandler"]
@@ -249,13 +249,7 @@ class DestinationHandler(EncodingHandler):
 
     def make_accept(self, respect_level: bool) -> Accept | None:
         """The test that a frame must pass: this handler's level, when it counts here."""
-        if not respect_level:
-            return None
-
-        def accept(frame: Frame) -> bool:
-            return frame.level >= self.level
-
-        return accept
+        return AtLeast(self) if respect_level else None
 
     @property
     def describes_resource(self) -> bool:

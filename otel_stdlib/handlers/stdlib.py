@@ -10,16 +10,15 @@ import logging
 import logging.handlers
 from collections.abc import Sequence
 
+from otel_stdlib.delivery.accept import Accept, AtLeast
 from otel_stdlib.delivery.contract import STORED, Batch, Destination, Origin, Outcome, Verdict
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.facts.identity import Identity
 from otel_stdlib.handlers.base import EncodingHandler
-from otel_stdlib.pipeline.outlet import Accept
 from otel_stdlib.record.formatter import OTelFormatter
 from otel_stdlib.record.line import load_line
 from otel_stdlib.record.rebuild import rebuild_record
 from otel_stdlib.spool.envelope import Picked
-from otel_stdlib.spool.frame import Frame
 
 __all__ = ["StdlibDestination", "StdlibOutlet"]
 
@@ -66,14 +65,7 @@ class StdlibOutlet:
 
     def make_accept(self, respect_level: bool) -> Accept | None:
         """The handler's level, when it counts."""
-        handler = self.handler
-        if not respect_level:
-            return None
-
-        def accept(frame: Frame) -> bool:
-            return frame.level >= handler.level
-
-        return accept
+        return AtLeast(self.handler) if respect_level else None
 
 
 class StdlibDestination:

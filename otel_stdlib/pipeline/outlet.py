@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from typing import Protocol
 
+from otel_stdlib.delivery.accept import Accept
 from otel_stdlib.delivery.contract import Destination
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.facts.identity import Identity
-from otel_stdlib.spool.frame import Frame
 
-__all__ = ["Accept", "Outlet"]
-
-#: Whether a destination wants a frame. None in its place: it wants all.
-Accept = Callable[[Frame], bool]
+__all__ = ["Outlet"]
 
 
 class Outlet(Protocol):

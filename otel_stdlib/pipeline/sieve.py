@@ -10,10 +10,10 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from otel_stdlib.delivery.accept import Accept
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.filtering import has_filters, run_filters, watch_filters
 from otel_stdlib.facts.severity import level_of, severity_number
-from otel_stdlib.pipeline.outlet import Accept
 from otel_stdlib.pipeline.private import is_untouched, private_copy
 from otel_stdlib.record.callsite import is_delivery_thread
 from otel_stdlib.record.template import template_of

@@ -18,6 +18,9 @@ from __future__ import annotations
 
 import struct
 import zlib
+from bisect import bisect_left
+from collections.abc import Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 __all__ = [
@@ -29,7 +32,9 @@ __all__ = [
     "Frame",
     "pack_prefix",
     "pack_tail",
+    "payload_bytes",
     "seed_of",
+    "since",
     "unpack_header",
 ]
 
@@ -67,3 +72,14 @@ class Frame(NamedTuple):
 def seed_of(spool_id: str) -> int:
     """What the checks of a spool's frames start from: a frame of another spool never fits."""
     return zlib.crc32(spool_id.encode("ascii"))
+
+
+def since(frames: Sequence[Frame], lsn: int) -> Sequence[Frame]:
+    """Those at ``lsn`` and above, of frames in order."""
+    return frames[bisect_left(frames, lsn, key=attrgetter("lsn")) :]
+
+
+def payload_bytes(frames: Sequence[Frame]) -> int:
+    """The bytes of their payloads."""
+    known: int | None = getattr(frames, "nbytes", None)  # a table of the compiled walk has counted them
+    return sum(len(frame.payload) for frame in frames) if known is None else known

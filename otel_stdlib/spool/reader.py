@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from otel_stdlib._native import core
 from otel_stdlib.spool.frame import Frame
 from otel_stdlib.spool.walk import walk
 
 __all__ = ["OFFSET_MASK", "Chunk", "Readable", "Reader", "Store"]
 
 OFFSET_MASK = 0xFFFFFFFF
-#: Bytes of one ``pread``: a piece that is parsed with the GIL held within about a millisecond.
-_PIECE = 512 << 10
+#: Bytes of one ``pread``. Python parses a piece with the GIL held, within about a millisecond; C without it.
+_PIECE = 512 << 10 if core is None else 4 << 20
 
 
 class Readable(Protocol):
@@ -42,7 +44,7 @@ class Store(Protocol):
 class Chunk(NamedTuple):
     """What one read gave."""
 
-    frames: list[Frame]
+    frames: Sequence[Frame]
     #: The LSN from which the next read goes on; the frames and anything skipped lie below it.
     end: int
     #: Damaged frames that were skipped: lost, and to be counted.
@@ -60,10 +62,11 @@ class Reader:
 
     def read(self, start: int, max_records: int, max_bytes: int) -> Chunk:
         """Up to ``max_records`` frames in about ``max_bytes`` from ``start``; at least one if there is one."""
-        frames: list[Frame] = []
+        found: list[Sequence[Frame]] = []
         damaged = 0
         head = self._store.head()
-        while start < head and len(frames) < max_records and max_bytes > 0:
+        # What C found stays as it is, one part a read: several would have to become a list of objects.
+        while start < head and max_records > 0 and max_bytes > 0 and not (found and core is not None):
             number = start >> 32
             segment = self._store.segment(number)
             if segment is None:
@@ -72,10 +75,13 @@ class Reader:
                 continue
             limit = head & OFFSET_MASK if number == head >> 32 else segment.capacity
             begin = start
-            start, lost_frames, done = self._read_segment(
-                segment, start, limit, frames, max_records, max_bytes
+            frames, start, lost_frames, done = self._read_segment(
+                segment, start, limit, max_records, max_bytes
             )
+            if frames:
+                found.append(frames)
             damaged += lost_frames
+            max_records -= len(frames)
             max_bytes -= start - begin
             if done:
                 if number == head >> 32:
@@ -83,12 +89,12 @@ class Reader:
                 else:
                     following = self._store.next_number(number)
                     start = head if following is None else min(following << 32, head)
-        return Chunk(frames, start, damaged)
+        return Chunk(_joined(found), start, damaged)
 
     def _read_segment(
-        self, segment: Readable, start: int, limit: int, frames: list[Frame], max_records: int, max_bytes: int
-    ) -> tuple[int, int, bool]:
-        """(where it stopped, damaged frames, whether the segment has no more below ``limit``)."""
+        self, segment: Readable, start: int, limit: int, max_records: int, max_bytes: int
+    ) -> tuple[Sequence[Frame], int, int, bool]:
+        """(frames, where it stopped, damaged frames, whether the segment has no more below ``limit``)."""
         offset = start & OFFSET_MASK
         base = start - offset
         lost = self._gap == start
@@ -101,23 +107,28 @@ class Reader:
         while offset < limit:
             data = segment.read_at(offset, min(size, limit - offset))
             if not data:
-                return base + limit, damaged, True
+                return (), base + limit, damaged, True
             room = limit - offset
             if len(data) < size and len(data) < room:
                 room = len(data)  # the file is shorter than it should be: somebody cut it
-            before = len(frames)
-            step = walk(data, 0, base + offset, self.seed, frames, max_records, room, lost)
+            step = walk(data, 0, base + offset, self.seed, max_records, room, lost)
             damaged += step.damaged
             lost = step.lost
             if not step.hungry:
-                if len(frames) >= max_records:
+                if len(step.frames) >= max_records:
                     self._gap = base + offset + step.position if lost else None
-                    return base + offset + step.position, damaged, False
-                return base + limit, damaged, True
+                    return step.frames, base + offset + step.position, damaged, False
+                return step.frames, base + limit, damaged, True
             offset += step.position
-            if len(frames) > before:
+            if step.frames:
                 self._gap = base + offset if lost else None
-                return base + offset, damaged, False
+                return step.frames, base + offset, damaged, False
             if not lost:
                 size = max(size, len(data) * 4)  # one frame longer than the buffer
-        return base + limit, damaged, True
+        return (), base + limit, damaged, True
+
+
+def _joined(parts: list[Sequence[Frame]]) -> Sequence[Frame]:
+    if len(parts) == 1:
+        return parts[0]
+    return [frame for part in parts for frame in part]

@@ -6,7 +6,7 @@ import zlib
 
 import pytest
 
-from otel_stdlib.delivery.lane import accepted
+from otel_stdlib.delivery.accept import accepted
 from otel_stdlib.spool.envelope import Line, Picked, pick, seal
 from otel_stdlib.spool.frame import Frame
 from otel_stdlib.spool.manifest import Manifest

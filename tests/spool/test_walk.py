@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import zlib
 
+import pytest
+
+from otel_stdlib._native import core
+from otel_stdlib.spool import walk as walks
 from otel_stdlib.spool.frame import MAGIC, Frame, pack_prefix, pack_tail
-from otel_stdlib.spool.walk import walk
 
 SEED = 7
+
+
+@pytest.fixture(params=["pure", "compiled"], autouse=True)
+def flavour(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test runs on both flavours."""
+    if request.param == "pure":
+        monkeypatch.setattr(walks, "walk", walks.pure_walk)
+    elif core is None:
+        pytest.skip("there is no compiled path here")
 
 
 def frame(payload: bytes, seed: int = SEED) -> bytes:
@@ -18,10 +30,9 @@ def frame(payload: bytes, seed: int = SEED) -> bytes:
 
 def payloads(data: bytes, limit: int = 100) -> tuple[list[bytes], int]:
     """What a walk over whole data finds, and how many damaged frames it counts."""
-    frames: list[Frame] = []
-    step = walk(data, 0, 0, SEED, frames, limit, len(data))
+    step = walks.walk(data, 0, 0, SEED, limit, len(data))
     assert not step.hungry
-    return [f.payload for f in frames], step.damaged
+    return [f.payload for f in step.frames], step.damaged
 
 
 def test_frames_in_order() -> None:
@@ -32,9 +43,8 @@ def test_frames_in_order() -> None:
 def test_limit_stops_at_a_frame() -> None:
     """A walk stops after ``limit`` frames and says where to go on."""
     data = frame(b"a") + frame(b"bb") + frame(b"c")
-    frames: list[Frame] = []
-    step = walk(data, 0, 1 << 32, SEED, frames, 2, len(data))
-    assert [f.lsn for f in frames] == [1 << 32, (1 << 32) + 25]
+    step = walks.walk(data, 0, 1 << 32, SEED, 2, len(data))
+    assert [f.lsn for f in step.frames] == [1 << 32, (1 << 32) + 25]
     assert data[step.position :] == frame(b"c")
 
 
@@ -84,13 +94,13 @@ def test_hungry_walks_give_the_same_as_one_walk() -> None:
         position, lost, total, size = 0, False, 0, piece
         for _ in range(2000):
             chunk = data[position : position + size]
-            before = len(frames)
-            step = walk(chunk, 0, position, SEED, frames, 100, len(data) - position, lost)
+            step = walks.walk(chunk, 0, position, SEED, 100, len(data) - position, lost)
+            frames += step.frames
             total += step.damaged
             if not step.hungry:
                 break
             lost = step.lost
-            size = piece if step.position or len(frames) > before else size * 2
+            size = piece if step.position or step.frames else size * 2
             position += step.position
         else:
             raise AssertionError("the walk does not end")

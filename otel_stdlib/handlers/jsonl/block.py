@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 
 __all__ = ["Block"]
 
@@ -25,12 +25,17 @@ class Block:
     cursor: int
     #: Below this, everything is stored once the lines are in the file.
     stored: int
+    #: The CRC-32 of them all, where it is known already.
+    known_crc: InitVar[int | None] = None
     #: Bytes.
     length: int = field(init=False)
     crc: int = field(init=False)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, known_crc: int | None) -> None:
         self.length = sum(map(len, self.chunks))
+        if known_crc is not None:
+            self.crc = known_crc
+            return
         crc = 0
         for chunk in self.chunks:
             crc = zlib.crc32(chunk, crc)  # lets other threads run between two pieces

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from otel_stdlib._native import core
 from otel_stdlib.delivery.contract import DUPLICATE, STORED, Batch, Origin, Outcome, Verdict
 from otel_stdlib.facts.clock import wall
 from otel_stdlib.facts.counters import Counters
@@ -13,7 +14,7 @@ from otel_stdlib.handlers.jsonl.block import Block
 from otel_stdlib.handlers.jsonl.compress import Compressor
 from otel_stdlib.handlers.jsonl.file import BlockFile
 from otel_stdlib.handlers.jsonl.options import JSONLOptions
-from otel_stdlib.spool.frame import Frame
+from otel_stdlib.spool.frame import Frame, since
 
 __all__ = ["JSONLDestination", "Render"]
 
@@ -41,6 +42,7 @@ class JSONLDestination:
     """
 
     keeps_position = True
+    renders_tables = True
 
     def __init__(
         self,
@@ -98,7 +100,7 @@ class JSONLDestination:
             entry = self._file.stored(key)
             stored = entry.stored if entry is not None else 0
             if frames and frames[0].lsn < stored:
-                block = self._block(batch, [frame for frame in frames if frame.lsn >= stored], {})
+                block = self._block(batch, since(frames, stored), {})
             # A rejected record is not in any file yet: a restart must come back to it.
             block.cursor = min(rejected, default=block.cursor)
             if block.chunks:
@@ -143,6 +145,9 @@ class JSONLDestination:
             return self._rendered(self._render, batch, frames, rejected)
         prefix = b'"log.record.uid":"' + origin.spool_id.encode("ascii") + b"-"
         suffix = b'"},"resource":' + origin.resource + b"}\n"
+        if core is not None and type(frames) is core.Frames:
+            lines, crc = frames.lines(b"", prefix, suffix)  # type: ignore[attr-defined]
+            return Block(origin.key, [lines], frames.lsns(), batch.end, batch.end, crc)  # type: ignore[attr-defined]
         chunks = []
         for start in range(0, len(frames), _PIECE):
             lines = [
