@@ -1,23 +1,38 @@
 # The core tests on every Python that is found. Sourced after steps.sh and forky.sh; expects $work.
 
-# test_core PYTHON MINOR: the tests that need no server. The oldest Python gets the oldest dependencies.
+# test_core PYTHON MINOR: the tests that need no server. The oldest Python gets the oldest dependencies, and 3.12
+# pure Python throughout.
 test_core() {
     local environment="$work/core-3.$2" constraints=()
     new_venv "$environment" "$1"
     if [ "$2" = 10 ]; then constraints=(-c .ci/oldest.txt); fi
+    if [ "$2" = 12 ]; then export OTEL_STDLIB_NO_NATIVE=1; else unset OTEL_STDLIB_NO_NATIVE; fi
     retry "$environment/bin/pip" install -q -e '.[test]' "${constraints[@]}"
     "$environment/bin/pip" list 2>/dev/null | grep -iE '^(orjson|python-json-logger|pyyaml) '
+    "$environment/bin/otel-stdlib" --version
     "$environment/bin/python" -m pytest -q -m "not server and not slow"
     rm -rf "$environment"
 }
 
-# run_lane ITEM...: core tests one after the other, "MINOR:PYTHON" or "forky"; ends with the first that fails.
+# test_sanitized: the compiled path under the sanitizers, in a copy of its own, where its build is the only one.
+test_sanitized() {
+    copy_files "$here" "$work/sanitize"
+    new_venv "$work/sanitize-venv" python3
+    (cd "$work/sanitize" && retry "$work/sanitize-venv/bin/pip" install -q -e '.[test]')
+    bash "$work/sanitize/.ci/sanitize" "$work/sanitize-venv/bin/python"
+}
+
+# run_lane ITEM...: one after the other "MINOR:PYTHON", "forky" or "sanitized"; ends with the first that fails.
 run_lane() {
     local item since
     for item in "$@"; do
         since=$SECONDS
         say "--- ${item#*:}"
-        if [ "$item" = forky ]; then test_forky; else test_core "${item#*:}" "${item%%:*}"; fi
+        case $item in
+            forky) test_forky ;;
+            sanitized) test_sanitized ;;
+            *) test_core "${item#*:}" "${item%%:*}" ;;
+        esac
         say "--- ${item#*:}: passed in $((SECONDS - since)) s"
     done
 }
@@ -32,7 +47,8 @@ test_cores() {
         if [ "$minor" = "$done_minor" ]; then say "3.$minor ran them above"; continue; fi
         lanes[number++ % 2]+=" $minor:$python"
     done
-    lanes[number % 2]+=" forky"
+    lanes[number++ % 2]+=" forky"
+    lanes[number % 2]+=" sanitized"
     for lane in 0 1; do
         # shellcheck disable=SC2086  # a list
         run_lane ${lanes[lane]} >"$work/lane-$lane" 2>&1 &

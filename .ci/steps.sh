@@ -111,19 +111,30 @@ run_readme_command() {
     bash -euo pipefail -c "$command"
 }
 
-# test_wheel DIST ENVIRONMENT: the wheel and nothing else, in an empty folder.
+# flavour: what a build gives here.
+flavour() {
+    if "${CC:-cc}" --version >/dev/null 2>&1; then say compiled; else say pure; fi
+}
+
+# test_wheel DIST ENVIRONMENT FLAVOUR: the wheel and nothing else, in an empty folder.
 test_wheel() {
-    local wheel
+    local wheel empty="$2-empty"
     wheel=$(ls "$1"/*.whl)
+    say "${wheel##*/}"
+    case $3:$wheel in
+        pure:*-py3-none-any.whl | compiled:*-cp*) ;;
+        *) say "expected a wheel that is $3"; return 1 ;;
+    esac
     new_venv "$2" python3
     retry "$2/bin/pip" install -q "$wheel"
     "$2/bin/pip" check
-    mkdir "$work/empty"
-    cp .ci/wheel_smoke.py tests/typing/api.py "$work/empty"
+    mkdir "$empty"
+    cp .ci/wheel_smoke.py tests/typing/api.py "$empty"
     (
-        cd "$work/empty"
-        "$2/bin/python" -W error wheel_smoke.py
+        cd "$empty"
+        "$2/bin/python" -W error wheel_smoke.py "$3"
         "$2/bin/otel-stdlib" --help >/dev/null
+        "$2/bin/otel-stdlib" --version
         # The installed package is typed: user code checks against it, not against the checkout.
         "$work/dev/bin/mypy" --strict --python-executable "$2/bin/python" api.py
     )

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import otel_stdlib
+from otel_stdlib._native import core, missing
 
 here = Path.cwd()
 assert not Path(otel_stdlib.__file__).is_relative_to(here), otel_stdlib.__file__
@@ -30,6 +31,10 @@ CONFIG = {
     "root": {"level": "INFO", "handlers": ["queue"]},
 }
 
+flavour = "compiled" if core is not None else "pure"
+wanted = next((each for each in ("compiled", "pure") if each in sys.argv), flavour)
+assert flavour == wanted, f"{wanted} is expected, but it is {flavour}: {missing}"
+
 if "child" in sys.argv:
     logging.config.dictConfig(CONFIG)
     logging.getLogger("smoke").info("hello %s", "wheel", extra={"answer": 42})
@@ -42,4 +47,4 @@ assert record["body"] == "hello wheel", record
 assert record["attributes"]["answer"] == 42, record
 assert stat.S_IMODE(os.stat(here / "out.jsonl").st_mode) == 0o600
 assert not os.listdir(here / "state" / "spool"), "the spool was not emptied at exit"
-print("the installed wheel works:", otel_stdlib.__file__)
+print(f"the installed wheel works ({flavour}):", otel_stdlib.__file__)

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from otel_stdlib._native import core, missing
 from otel_stdlib.cli import check, pipe, replay, spool
 from otel_stdlib.facts.errors import OTelStdlibError
 from otel_stdlib.record.resource import package_version
@@ -19,7 +20,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="otel-stdlib", description="Spools, dead letters and configurations of otel_stdlib."
     )
-    parser.add_argument("--version", action="version", version=f"otel_stdlib {package_version()}")
+    flavour = " (compiled)" if core is not None else f", {missing} (pure Python)"
+    parser.add_argument("--version", action="version", version=f"otel_stdlib {package_version()}{flavour}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     spool.add_parser(commands)
     check.add_parser(commands)

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Container
 from typing import TYPE_CHECKING, Any
 
+from otel_stdlib._native import core
 from otel_stdlib.pipeline.succession import add_lag
 from otel_stdlib.spool.heal import is_in_memory
 from otel_stdlib.spool.writer import Spool
@@ -31,6 +32,7 @@ def status_of(generation: Generation) -> dict[str, Any]:
         destinations[_free_name(worker.name, destinations)] = destination
     report: dict[str, Any] = {
         "destinations": destinations,
+        "accelerated": core is not None,
         "spool_id": spool.spool_id,
         "in_memory": is_in_memory(spool),
         "used_bytes": spool.used_bytes(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import subprocess
 import sys
@@ -109,9 +110,9 @@ def test_the_end_of_a_process_says_what_waits_and_why(tmp_path: Path) -> None:
         [sys.executable, "-c", program],
         cwd=tmp_path,
         env={
+            **os.environ,
             "PYTHONPATH": str(ROOT),
             "OTEL_STDLIB_SPOOL_DIR": str(tmp_path / "spool"),
-            "PATH": "/usr/bin:/bin",
         },
         capture_output=True,
         text=True,
