@@ -13,6 +13,7 @@ from typing import Any
 from otel_stdlib.facts.native import original
 from otel_stdlib.facts.threads import is_green
 from otel_stdlib.handlers.addresses import Connector
+from otel_stdlib.handlers.lifetime import ConnectionOptions, Lifetime, keepalive_options
 
 __all__ = ["connecting"]
 
@@ -20,15 +21,23 @@ __all__ = ["connecting"]
 _LIMIT = 10.0
 
 
-def connecting(base: type[Any], connector: Connector) -> type[Any]:
-    """A subclass of one of urllib3's classes of connections, ``HTTPConnection`` or ``HTTPSConnection``."""
+def connecting(base: type[Any], connector: Connector, options: ConnectionOptions) -> type[Any]:
+    """A subclass of one of urllib3's classes of connections, ``HTTPConnection`` or ``HTTPSConnection``.
+
+    A pool opens one of them anew, before the next request, when its ``Lifetime`` is over.
+    """
     from urllib3 import exceptions as errors
 
+    keepalive = keepalive_options(options.tcp_keepalive)
+
     class Connecting(base):  # type: ignore[misc]
+        _lifetime: Lifetime | None = None
+
         def _new_conn(self) -> socket.socket:
             limit = self.timeout if isinstance(self.timeout, (int, float)) else _LIMIT
             try:
-                return connector.connect(self._dns_host, self.port, limit, self.socket_options or ())
+                given = (*(self.socket_options or ()), *keepalive)
+                opened = connector.connect(self._dns_host, self.port, limit, given)
             except socket.gaierror as error:
                 raise errors.NameResolutionError(self.host, self, error) from error
             except TimeoutError as error:
@@ -36,14 +45,24 @@ def connecting(base: type[Any], connector: Connector) -> type[Any]:
                 raise errors.ConnectTimeoutError(self, text) from error
             except OSError as error:
                 raise errors.NewConnectionError(self, f"cannot connect: {error}") from error
+            self._lifetime = options.lifetime()
+            return opened
 
         def connect(self) -> None:
             if is_green() and hasattr(self, "ssl_context"):
                 _wrap_in_memory(self)
             super().connect()
 
+        def getresponse(self) -> Any:
+            response = super().getresponse()
+            if self._lifetime is not None:
+                self._lifetime.use()
+            return response
+
         @property
         def is_connected(self) -> bool:
+            if self._lifetime is not None and self._lifetime.is_over:
+                return False
             if self.sock is None or not is_green():
                 return bool(super().is_connected)
             poll = original(select, "poll")()

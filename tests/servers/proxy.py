@@ -130,6 +130,13 @@ class Proxy:
         """Accepts connections and reads, but nothing gets through in either direction, on old connections too."""
         self._do("mode", mode="deaf")
 
+    def forget_connections(self) -> None:
+        """As a load balancer that drops idle connections without a word: those open now get nothing any more, ever.
+
+        New ones pass. A client's end of a connection still closes it.
+        """
+        self._do("forget")
+
     def slow(self, *, bytes_per_second: float | None = None, delay: float = 0.0) -> None:
         """Holds each piece back `delay` seconds, and each connection and direction down to a rate."""
         self._do("mode", mode="pass", rate=bytes_per_second, delay=delay)

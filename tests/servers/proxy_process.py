@@ -32,6 +32,7 @@ class Pair:
         self.tasks: list[asyncio.Task[None]] = []
         self.tail = b""  # the last bytes of the client, where a pattern may have begun
         self.armed = False  # the next answer on this connection is to be lost
+        self.forgotten = False  # nothing passes any more, whatever the mode
         self.spoiled = False  # part of an answer was lost: of no more use to a client
 
     def close(self, loop: asyncio.AbstractEventLoop, *, reset: bool) -> None:
@@ -110,6 +111,11 @@ class Proxy:
         self.changed.set()
         self.changed = asyncio.Event()
 
+    def do_forget(self) -> None:
+        """Lets nothing through on the connections that are open now."""
+        for pair in self.pairs:
+            pair.forgotten = True
+
     def do_target(self, host: str, port: int) -> None:
         """Where new connections go."""
         self.target = (host, port)
@@ -164,6 +170,11 @@ class Proxy:
             data = await self.loop.sock_recv(pair.client, CHUNK)
             while self.mode == "deaf":
                 await self.changed.wait()
+            if pair.forgotten:
+                if not data:
+                    self.end(pair, reset=False)
+                    return
+                continue
             if self.mode == "garbage" and data:
                 await self.loop.sock_sendall(pair.client, self.garbage)
                 if self.hang_up:
@@ -224,6 +235,10 @@ class Proxy:
                 data = await self.loop.sock_recv(pair.server, CHUNK)
                 while self.mode == "deaf":
                     await self.changed.wait()
+                if pair.forgotten:
+                    if not data:
+                        return
+                    continue
                 if data and pair.armed and self.losses > 0:
                     self.losses -= 1
                     self.counts["lost_answers"] += 1

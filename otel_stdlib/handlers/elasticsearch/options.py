@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from otel_stdlib.delivery.policy import DeliveryPolicy, RetryOptions
+from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.facts.errors import ConfigError
 from otel_stdlib.facts.options import check_choice, check_flag, check_names, check_seconds, check_whole
 from otel_stdlib.handlers.elasticsearch.naming import DataStream, IndexPattern
+from otel_stdlib.handlers.lifetime import ConnectionOptions
 
 __all__ = ["ATTRIBUTE_MAPPINGS", "MAPPINGS", "ElasticsearchOptions"]
 
@@ -22,7 +23,7 @@ _FLAGS = ("verify_certs", "gzip", "logsdb")
 
 
 @dataclass(frozen=True)
-class ElasticsearchOptions(RetryOptions):
+class ElasticsearchOptions(ConnectionOptions):
     """Where records are stored and how. Times in seconds, sizes in bytes.
 
     Raises:
@@ -65,6 +66,7 @@ class ElasticsearchOptions(RetryOptions):
     template: bool | str = True
 
     def __post_init__(self) -> None:
+        self.check_connections()
         hosts, found = _hosts(self.hosts)
         if found is not None and self.basic_auth is not None:
             raise ConfigError(

@@ -97,7 +97,7 @@ class Wire:
         connector = Connector()
         for node in client.transport.node_pool.all():
             pool: Any = node.pool  # type: ignore[attr-defined, unused-ignore]
-            pool.ConnectionCls = connecting(pool.ConnectionCls, connector)
+            pool.ConnectionCls = connecting(pool.ConnectionCls, connector, options)
         return client
 
     def request(self, method: str, target: str, body: bytes | None = None, *, ndjson: bool = False) -> Reply:

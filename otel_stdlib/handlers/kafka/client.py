@@ -13,6 +13,7 @@ from otel_stdlib.facts.errors import ConfigError, MissingExtraError, RetryableEr
 from otel_stdlib.facts.forks import ForkRegistry
 from otel_stdlib.facts.secrets import mask_secrets
 from otel_stdlib.facts.threads import sleep
+from otel_stdlib.handlers.lifetime import Lifetime
 
 __all__ = ["Handle", "check_settings", "error_text", "leave_behind", "require_client"]
 
@@ -66,16 +67,18 @@ def check_settings(client: Mapping[str, Any]) -> None:
 class Handle:
     """A producer that lives until ``discard``. Used by one thread.
 
-    What librdkafka logs goes to the logger ``otel_stdlib.debug``, from the delivery thread.
+    What librdkafka logs goes to the logger ``otel_stdlib.debug``, from the delivery thread. It ends idle
+    connections by itself, but has no limit on their age.
 
     Raises:
         RetryableError: the producer cannot be made.
     """
 
-    def __init__(self, settings: Mapping[str, Any], where: str) -> None:
+    def __init__(self, settings: Mapping[str, Any], where: str, max_age: float = 0.0) -> None:
         from confluent_kafka import KafkaException, Producer
 
         self.where = where
+        self._lifetime = Lifetime(max_age)
         #: What librdkafka said last about its connections.
         self.last_error = ""
         self.fatal = False
@@ -90,6 +93,11 @@ class Handle:
                 f"cannot make a producer for {where} ('client'?): {error_text(error)}"
             ) from error
         _handles.add(self)
+
+    @property
+    def is_old(self) -> bool:
+        """Whether its connections are older than ``max_age``, by the one that was made first."""
+        return self._lifetime.is_over
 
     @property
     def is_outdated(self) -> bool:

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from otel_stdlib.delivery.policy import DeliveryPolicy, RetryOptions
+from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.facts.errors import ConfigError
 from otel_stdlib.facts.options import check_flag, check_names, check_seconds, check_whole
 from otel_stdlib.handlers.kafka.naming import TopicPattern
+from otel_stdlib.handlers.lifetime import ConnectionOptions
 
 __all__ = ["KafkaOptions"]
 
@@ -32,7 +33,7 @@ _OWNED = {
 
 
 @dataclass(frozen=True)
-class KafkaOptions(RetryOptions):
+class KafkaOptions(ConnectionOptions):
     """Where records go and how. Times in seconds, sizes in bytes.
 
     Raises:
@@ -57,6 +58,7 @@ class KafkaOptions(RetryOptions):
     batch_age: float = 0.0
 
     def __post_init__(self) -> None:
+        self.check_connections()
         object.__setattr__(self, "bootstrap_servers", _servers(self.bootstrap_servers))
         object.__setattr__(self, "naming", TopicPattern(self.topic))
         object.__setattr__(self, "client", _client(self.client))
@@ -98,6 +100,8 @@ class KafkaOptions(RetryOptions):
         return {
             "client.id": "otel_stdlib",
             "linger.ms": 5,
+            "socket.keepalive.enable": self.tcp_keepalive > 0,
+            "connections.max.idle.ms": int(self.connection_max_idle * 1_000),
             **given,
             "bootstrap.servers": self.servers,
             "acks": acks,

@@ -167,11 +167,13 @@ class PlainSender:
         self._discard()
 
     def _ready(self) -> Handle:
-        if self._handle is not None and self._handle.fatal:
+        if self._handle is not None and (
+            self._handle.fatal or (self._handle.is_old and not any(self._reports.values()))
+        ):
             self._discard()
         if self._handle is None:
             self._counters.add("producers")
-            self._handle = Handle(self._settings, self._options.servers)
+            self._handle = Handle(self._settings, self._options.servers, self._options.connection_max_age)
         return self._handle
 
     def _discard(self) -> None:

@@ -47,6 +47,8 @@ __all__ = ["SpoolProducer"]
 _READ_BACK = 5.0
 #: How long other transactions may hide whether ours is open.
 _STABLE = 1.0
+#: How long a connection may be idle.
+_IDLE_MS = 10_000
 #: Settings of a producer that the clients beside it do not know.
 _CONNECTION = (
     "bootstrap.servers",
@@ -54,6 +56,7 @@ _CONNECTION = (
     "sasl.",
     "ssl.",
     "socket.",
+    "connections.",
     "broker.",
     "client.",
     "enable.ssl.",
@@ -102,14 +105,14 @@ class SpoolProducer:
             return handle
         self.discard()
         settings = {
-            # A call that waits for a lost coordinator looks for it again when any connection changes: see send_cursor.
-            "connections.max.idle.ms": 10_000,
             **self._options.settings,
+            # A call that waits for a lost coordinator looks for it again when any connection changes: see send_cursor.
+            "connections.max.idle.ms": self._max_idle(),
             "transactional.id": self.name,
             "transaction.timeout.ms": self._milliseconds,
             **({"batch.size": 1} if alone else {}),
         }
-        handle = Handle(settings, self._options.servers)
+        handle = Handle(settings, self._options.servers, self._options.connection_max_age)
         try:
             handle.producer.init_transactions(self._options.timeout)
         except Exception as error:
@@ -120,6 +123,16 @@ class SpoolProducer:
             self._metadata = group_metadata(self.connection, self.name)
         self._handle, self._alone = handle, alone
         return handle
+
+    def _max_idle(self) -> Any:
+        given = self._options.settings["connections.max.idle.ms"]
+        own = "connections.max.idle.ms" in self._options.client
+        return given if own else min(given or _IDLE_MS, _IDLE_MS)
+
+    def renew(self) -> None:
+        """End a producer whose connections are too old, between two transactions."""
+        if self._handle is not None and self._handle.is_old:
+            self.discard()
 
     def place(self) -> None:
         """Read the cursor, with nothing of an earlier producer under way any more.

@@ -46,8 +46,12 @@ class TransactionalSender:
         Raises:
             RetryableError: they do not, or the topic is not there.
         """
+        if self._probe is not None and self._probe.is_old:
+            self._probe.discard()
+            self._probe = None
         if self._probe is None:
-            self._probe = Handle(self._options.settings, self._options.servers)
+            options = self._options
+            self._probe = Handle(options.settings, options.servers, options.connection_max_age)
         self._probe.look(self._options.naming.fixed, self._options.timeout)
 
     def position(self, origin: Origin) -> int | None:
@@ -76,6 +80,7 @@ class TransactionalSender:
             PermanentError: so many are refused that they do not fit a cursor: to be halved.
         """
         producer = self._producer(batch.origin)
+        producer.renew()
         if not producer.placed:
             producer.place()
         cursor = producer.cursor or Cursor()

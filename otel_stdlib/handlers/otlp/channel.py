@@ -84,11 +84,12 @@ class GRPCExchange:
         #: A call got no answer, or no secure connection: what looks alive may be dead, and files may be newer.
         self._doubtful = Event()
         self._channel: Any = None
+        self._lifetime = options.lifetime()
         self._make()
 
     def open(self) -> None:
-        """Make another channel where a call got no answer on the last one."""
-        if self._doubtful.is_set():
+        """Make another channel where a call got no answer on the last one, or its lifetime is over."""
+        if self._doubtful.is_set() or self._lifetime.is_over:
             self._channel.close()
             self._make()
 
@@ -123,6 +124,7 @@ class GRPCExchange:
         gzip = self._options.compression == "gzip"
         self._compression = grpc.Compression.Gzip if gzip else None
         self._doubtful.clear()
+        self._lifetime = self._options.lifetime()
 
     def _call(self, method: Any, body: bytes, compression: Any) -> bytes:
         try:
@@ -130,6 +132,7 @@ class GRPCExchange:
                 answer: bytes = method(
                     body, timeout=self._options.timeout, metadata=self._metadata, compression=compression
                 )
+                self._lifetime.use()
                 return answer
         except self._errors as error:
             raise self._translated(error) from error
@@ -169,7 +172,7 @@ class GRPCExchange:
 def _make_channel(options: OTLPOptions) -> Any:
     import grpc
 
-    settings = [
+    settings: list[tuple[str, Any]] = [
         ("grpc.primary_user_agent", "otel_stdlib"),
         ("grpc.enable_retries", 0),
         ("grpc.max_receive_message_length", _MOST_ANSWER),
@@ -179,6 +182,9 @@ def _make_channel(options: OTLPOptions) -> Any:
         # A connection of its own: in a forked child, and for each handler.
         ("grpc.use_local_subchannel_pool", 1),
     ]
+    if options.tcp_keepalive:
+        # Its own questions, as it has no option for TCP's; only during calls, since servers end connections for more.
+        settings.append(("grpc.keepalive_time_ms", int(options.tcp_keepalive * 1_000)))
     if not options.is_secure:
         return grpc.insecure_channel(options.target, settings)
     chain = _read(options.client_certificate)

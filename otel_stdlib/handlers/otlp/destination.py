@@ -100,7 +100,7 @@ class OTLPDestination:
         pause = self._not_before - self._clock()
         if pause > 0:
             raise ThrottledError("the server asked for a pause", pause)
-        self._client()
+        self._client().open()
         self._requests()
         step = self._options.batch_records
         parts = [batch.frames[start : start + step] for start in range(0, len(batch.frames), step)]

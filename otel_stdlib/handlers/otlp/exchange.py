@@ -37,7 +37,7 @@ class Exchange(Protocol):
     """Sends requests. Threads may do so at the same time, ``max_workers`` of them."""
 
     def open(self) -> None:
-        """See to the connection, on the delivery thread while nothing is on its way."""
+        """See to the connection before each batch, on the delivery thread while nothing is on its way."""
 
     def send(self, body: bytes, content_type: str) -> Partial:
         """Send one request; what the answer says of the records that were taken.
@@ -79,7 +79,7 @@ class HTTPExchange:
         self._wire = Wire(options)
 
     def open(self) -> None:
-        """Nothing: it connects with a request."""
+        """Nothing: it connects with a request, and its pool sees to old connections."""
 
     def send(self, body: bytes, content_type: str) -> Partial:
         """One POST."""

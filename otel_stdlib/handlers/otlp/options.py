@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from otel_stdlib.delivery.policy import DeliveryPolicy, RetryOptions
+from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.facts.errors import ConfigError
 from otel_stdlib.facts.options import check_choice, check_flag, check_names, check_seconds, check_whole
+from otel_stdlib.handlers.lifetime import ConnectionOptions
 from otel_stdlib.handlers.otlp.environment import LOGS_PATH, options_from, protocol_from
 from otel_stdlib.handlers.otlp.target import RETRYABLE_CODES, STATUS_CODES, check_metadata, target_of
 
@@ -37,7 +38,7 @@ _OWN_HEADERS = ("content-type", "content-encoding", "content-length", "host", "t
 
 
 @dataclass(frozen=True)
-class OTLPOptions(RetryOptions):
+class OTLPOptions(ConnectionOptions):
     """Where records are sent and how. Times in seconds, sizes in bytes.
 
     ``of`` fills what is not given from OpenTelemetry's variables; the constructor does not.
@@ -87,6 +88,7 @@ class OTLPOptions(RetryOptions):
     policy: DeliveryPolicy = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        self.check_connections()
         check_choice("protocol", self.protocol, PROTOCOLS)
         grpc = self.protocol == GRPC
         check_flag("insecure", self.insecure)

@@ -6,11 +6,12 @@ from typing import Any
 
 from otel_stdlib.handlers.addresses import Connector
 from otel_stdlib.handlers.connections import connecting
+from otel_stdlib.handlers.lifetime import ConnectionOptions
 
 __all__ = ["pool_classes"]
 
 
-def pool_classes() -> dict[str, Any]:
+def pool_classes(options: ConnectionOptions) -> dict[str, Any]:
     """The pools by scheme, for a ``PoolManager``; what worked is remembered among them."""
     from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
     from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -18,9 +19,9 @@ def pool_classes() -> dict[str, Any]:
     connector = Connector()
 
     class Pool(HTTPConnectionPool):
-        ConnectionCls = connecting(HTTPConnection, connector)
+        ConnectionCls = connecting(HTTPConnection, connector, options)
 
     class SecurePool(HTTPSConnectionPool):
-        ConnectionCls = connecting(HTTPSConnection, connector)
+        ConnectionCls = connecting(HTTPSConnection, connector, options)
 
     return {"http": Pool, "https": SecurePool}

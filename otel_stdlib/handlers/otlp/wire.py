@@ -182,7 +182,7 @@ def _make_pool(options: OTLPOptions) -> PoolManager:
     proxy = proxy_for(options.url, os.environ)
     if proxy is None:
         direct = PoolManager(num_pools=1, maxsize=options.max_workers, **tls)
-        direct.pool_classes_by_scheme = pool_classes()
+        direct.pool_classes_by_scheme = pool_classes(options)
         return direct
     through = urlsplit(proxy)
     secret = None
@@ -190,9 +190,11 @@ def _make_pool(options: OTLPOptions) -> PoolManager:
         pair = f"{unquote(through.username)}:{unquote(through.password or '')}"
         secret = make_headers(proxy_basic_auth=pair)
         through = through._replace(netloc=through.netloc.rpartition("@")[2])
-    return ProxyManager(
+    proxied = ProxyManager(
         through.geturl(), num_pools=1, maxsize=options.max_workers, proxy_headers=secret, **tls
     )
+    proxied.pool_classes_by_scheme = pool_classes(options)
+    return proxied
 
 
 def _text(error: BaseException) -> str:

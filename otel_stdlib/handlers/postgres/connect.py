@@ -10,6 +10,7 @@ from typing import Any
 
 from otel_stdlib.facts.errors import ConfigError, MissingExtraError
 from otel_stdlib.facts.identity import Identity
+from otel_stdlib.handlers.lifetime import KEEPALIVE_COUNT, KEEPALIVE_INTERVAL
 from otel_stdlib.handlers.postgres.options import PostgresOptions
 
 __all__ = ["connect_parameters", "identity_of", "load_driver"]
@@ -86,9 +87,10 @@ def connect_parameters(
         "connect_timeout": max(2, math.ceil(options.connect_timeout)),
         "application_name": options.application_name,
         "client_encoding": "UTF8",
-        "keepalives_idle": 10,
-        "keepalives_interval": 5,
-        "keepalives_count": 3,
+        "keepalives": int(options.tcp_keepalive > 0),
+        "keepalives_idle": math.ceil(options.tcp_keepalive),
+        "keepalives_interval": KEEPALIVE_INTERVAL,
+        "keepalives_count": KEEPALIVE_COUNT,
         "tcp_user_timeout": math.ceil(limit * 1000),
     }
     own = options.dsn is not None

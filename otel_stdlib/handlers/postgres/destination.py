@@ -108,7 +108,7 @@ class PostgresDestination:
         return session, self._layout
 
     def _connected(self) -> Session:
-        if self._session is not None and self._session.closed:
+        if self._session is not None and (self._session.closed or self._session.is_spent):
             self._drop()
         return self._session or self._connect()
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
-from otel_stdlib.delivery.policy import DeliveryPolicy, RetryOptions
+from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.facts.errors import ConfigError
 from otel_stdlib.facts.options import check_choice, check_flag, check_names, check_seconds, check_whole
+from otel_stdlib.handlers.lifetime import ConnectionOptions
 from otel_stdlib.handlers.postgres.columns import ExtraColumn
 from otel_stdlib.handlers.postgres.names import TableName
 
@@ -37,7 +38,7 @@ _RETENTION = re.compile(r"\s*([0-9]{1,6})\s*(d|day|days|w|week|weeks)?\s*")
 
 
 @dataclass(frozen=True)
-class PostgresOptions(RetryOptions):
+class PostgresOptions(ConnectionOptions):
     """Where records are stored and how. Times in seconds, sizes in bytes.
 
     Raises:
@@ -95,6 +96,7 @@ class PostgresOptions(RetryOptions):
     views: bool = False
 
     def __post_init__(self) -> None:
+        self.check_connections()
         for name in _TEXTS:
             _check_text(name, getattr(self, name))
         for name, (low, high) in _COUNTS.items():

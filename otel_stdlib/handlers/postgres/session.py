@@ -106,6 +106,7 @@ class Session:
         self._connection.autocommit = True
         self._watchdog = Watchdog(self._connection.fileno(), options.statement_timeout + GRACE)
         self._cursor = self._connection.cursor()
+        self._lifetime = options.lifetime()
         #: Marks this connection's transactions among all on the server, whichever of its processes has them:
         #: the key of an advisory lock.
         self.mark = int.from_bytes(os.urandom(8), "big") >> 1
@@ -118,6 +119,11 @@ class Session:
     def closed(self) -> bool:
         """Whether it can be used no more."""
         return self._connection.closed != 0 or self._watchdog.fired
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether it is too old, or was idle for too long, to begin something new on it."""
+        return self._lifetime.is_over and not self.in_transaction
 
     def execute(self, sql: str, parameters: Any = None) -> list[tuple[Any, ...]]:
         """Run one or more statements; the rows of the last one."""
@@ -186,7 +192,9 @@ class Session:
     def _guarded(self, call: Callable[[], Any]) -> Any:
         try:
             with self._watchdog.guard():
-                return call()
+                found = call()
+            self._lifetime.use()
+            return found
         except self._error as error:
             if self._watchdog.fired:
                 failure = Failure(None, f"no answer from the server within {self._watchdog.limit:g} s")
