@@ -12,10 +12,12 @@ from pathlib import Path
 
 from tests.proof.row import LETTER, STORED, TAKEN, WAITS, Row
 from tests.proof.rows_elasticsearch import ROWS as ELASTICSEARCH
+from tests.proof.rows_postgres import ROWS as POSTGRES
+from tests.proof.rows_postgres_rows import ROWS as POSTGRES_ROWS
 
 __all__ = ["LETTER", "PAGE", "ROWS", "STORED", "TAKEN", "WAITS", "Row", "page_with", "rows_of", "table"]
 
-ROWS = ELASTICSEARCH
+ROWS = (*ELASTICSEARCH, *POSTGRES, *POSTGRES_ROWS)
 PAGE = Path(__file__).parents[2] / "docs" / "outages.md"
 _HEAD = "| destination | situation | what happens | what you have to do |"
 

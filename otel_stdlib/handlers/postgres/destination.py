@@ -258,14 +258,15 @@ class PostgresDestination:
             if error.lost or session.closed or error.failure.sqlstate == _READ_ONLY:
                 self._orphaned = session.mark if session.in_transaction else self._orphaned
                 self._drop()
+        found = error.classified(in_rows=stream is not None and stream.begun)
         if is_stale(error.failure.sqlstate):
-            if error.failure.sqlstate == _GONE and self._layout is not None and self._options.create_table:
-                # Without ``create_table`` it is waited for, which the delivery thread says.
-                say(f"postgres-gone:{self.identity.key}", f"PostgreSQL: {error.classified()}")
+            gone = error.failure.sqlstate == _GONE and isinstance(found, RetryableError)
+            if gone and self._layout is not None and self._options.create_table:  # else it is waited for
+                say(f"postgres-gone:{self.identity.key}", f"PostgreSQL: {found}")
             self._layout = None
         if stream is not None and stream.error is not None:
             return PermanentError(f"a record cannot be read: {stream.error}")
-        return error.classified()
+        return found
 
     def _drop(self) -> None:
         if self._session is not None:

@@ -13,11 +13,37 @@ from otel_stdlib.facts.errors import DeliveryError, PermanentError, RetryableErr
 
 __all__ = ["Failure", "classify", "failure_of", "is_stale"]
 
-#: What is wrong with the rows themselves: bad data, broken constraints, a row past a limit, a
-#: trigger or a view that refused.
-_ROW_CLASSES = ("22", "23", "54", "44")
-_ROW_CODES = frozenset(("P0001",))
-#: In those classes, but true of every row: SERIAL is used up.
+#: PostgreSQL's classes that say nothing of a row. Others do: bad data (22), broken constraints (23), a row past a
+#: limit (54), a view (44) or a function that refused: PL/pgSQL's P0, those of functions (09, 20, 21, 27, 2F, 38, 39),
+#: and the codes of a trigger's own, whose classes are none of PostgreSQL's.
+_NOT_ROW_CLASSES = frozenset(
+    (
+        *(
+            "00",
+            "01",
+            "02",
+            "03",
+            "08",
+            "0A",
+            "0B",
+            "0F",
+            "0L",
+            "0P",
+            "0Z",
+            "24",
+            "25",
+            "26",
+            "28",
+            "2B",
+            "2D",
+            "34",
+        ),
+        *("3B", "3D", "3F", "40", "42", "53", "55", "57", "58", "72", "F0", "HV", "XX"),
+    )
+)
+#: Names that are unknown or wrong. Once the server reads rows it knows the table: then they are those of a trigger.
+_NAMES, _NO_RIGHT = "42", "42501"
+#: In the classes of rows, but true of every row: SERIAL is used up.
 _NOT_THE_ROW = {
     "2200H": "its sequence is used up: give 'id' and the sequence the type bigint",
 }
@@ -87,11 +113,15 @@ def _shown(text: str) -> str:
     return text if len(text) <= 500 else text[:500] + "…"
 
 
-def classify(failure: Failure) -> DeliveryError:
+def classify(failure: Failure, *, in_rows: bool = False) -> DeliveryError:
     """The exception that a delivery thread acts on.
 
     ``PermanentError`` is for what is wrong with a row; all else is worth another try, however
     long it takes: the server, the table, a right or a partition may come back.
+
+    Args:
+        failure: what the server said.
+        in_rows: it had begun to read rows.
     """
     code = failure.sqlstate
     if failure.no_partition is not None:
@@ -100,9 +130,11 @@ def classify(failure: Failure) -> DeliveryError:
     if code is None:
         hint = _NO_TLS_ADVICE if _NO_TLS in failure.message else ""
         return RetryableError(failure.message + hint)
+    if in_rows and code.startswith(_NAMES) and code != _NO_RIGHT:
+        return PermanentError(f"{failure.message} ({code}, in a trigger or a function of the table)")
     advice = _NOT_THE_ROW.get(code) or _ADVICE.get(code)
     text = f"{failure.message} ({code}{'; ' + advice if advice else ''})"
-    if code not in _NOT_THE_ROW and (code[:2] in _ROW_CLASSES or code in _ROW_CODES):
+    if code not in _NOT_THE_ROW and code[:2] not in _NOT_ROW_CLASSES:
         return PermanentError(text)
     return RetryableError(text)
 

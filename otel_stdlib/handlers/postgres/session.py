@@ -41,9 +41,9 @@ class SqlError(Exception):
         """Whether a limit of time ended it: the server's or ours."""
         return self.failure.sqlstate == "57014" or self.timed_out
 
-    def classified(self) -> DeliveryError:
-        """What the delivery thread is to be told."""
-        return classify(self.failure)
+    def classified(self, *, in_rows: bool = False) -> DeliveryError:
+        """What the delivery thread is to be told. ``in_rows``: the server had begun to read rows."""
+        return classify(self.failure, in_rows=in_rows)
 
 
 #: SQL and its parameters.

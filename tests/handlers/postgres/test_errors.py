@@ -8,7 +8,23 @@ from otel_stdlib.handlers.postgres.errors import Failure, classify, is_stale
 
 @pytest.mark.parametrize(
     "code",
-    ["22P02", "22021", "22P05", "22001", "22003", "23502", "23505", "23514", "54000", "P0001", "44000"],
+    [
+        *("22P02", "22021", "22P05", "22001", "22003", "23502", "23505", "23514", "54000", "44000"),
+        *(
+            "09000",
+            "20000",
+            "21000",
+            "27000",
+            "2F002",
+            "38001",
+            "39001",
+            "P0001",
+            "P0002",
+            "P0004",
+            "45000",
+            "MY001",
+        ),
+    ],
 )
 def test_what_is_wrong_with_a_row_is_permanent(code: str) -> None:
     """The delivery thread halves such a batch."""
@@ -22,6 +38,7 @@ def test_what_is_wrong_with_a_row_is_permanent(code: str) -> None:
     [
         None,
         "08006",
+        "0A000",
         "25006",
         "28P01",
         "28000",
@@ -78,3 +95,11 @@ def test_a_server_without_tls_comes_with_the_way_out() -> None:
     error = classify(Failure(None, "server does not support SSL, but SSL was required"))
     assert type(error) is RetryableError
     assert "'sslmode: disable'" in str(error)
+
+
+def test_a_name_that_is_unknown_while_rows_are_read_is_a_triggers() -> None:
+    """The table itself is known by then; a missing right may be one for its sequence."""
+    error = classify(Failure("42P01", 'relation "audit" does not exist'), in_rows=True)
+    assert type(error) is PermanentError
+    assert "create_table" not in str(error)
+    assert type(classify(Failure("42501", "permission denied"), in_rows=True)) is RetryableError
