@@ -1,4 +1,4 @@
-"""Nodes of the official client behind the proxy that the environment names: it knows none by itself."""
+"""Nodes of the official transport behind the proxy that the environment names: it knows none by itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["node_class"]
 
 
 def node_class() -> Any:
-    """The client's own kind of node, with the environment's proxy where there is one for its host."""
+    """The transport's own kind of node, with the environment's proxy where there is one for its host."""
     import urllib3
     from elastic_transport import Urllib3HttpNode
     from urllib3.connection import ProxyConfig

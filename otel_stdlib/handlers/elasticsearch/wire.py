@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from otel_stdlib.facts.errors import ConfigError, MissingExtraError, RetryableError
+from otel_stdlib.facts.imports import load, load_if_green
 from otel_stdlib.facts.secrets import mask_secrets
 from otel_stdlib.handlers.addresses import Connector
 from otel_stdlib.handlers.connections import connecting
@@ -21,7 +22,9 @@ JSON = "application/vnd.elasticsearch+json; compatible-with=9"
 NDJSON = "application/vnd.elasticsearch+x-ndjson; compatible-with=9"
 # Level 1 is about five times as fast as the client's own level 9 and compresses log lines nearly as well.
 _GZIP_LEVEL = 1
-# Said with each request: below the client's own layer the transport's defaults hold, three retries among them.
+_AGENT = "otel_stdlib"
+_DRIVER = ("urllib3", "elastic_transport")
+# Sent with each request: the transport's default is three retries.
 _NO_RETRIES: dict[str, Any] = {"max_retries": 0, "retry_on_timeout": False, "retry_on_status": ()}
 
 
@@ -39,21 +42,22 @@ class Reply(NamedTuple):
 
 
 def require_client() -> None:
-    """See that the driver is installed, without importing it.
+    """See that the driver is installed, without importing it; under gevent and eventlet import it.
 
     Raises:
         MissingExtraError: it is not.
     """
     if find_spec("elasticsearch") is None:
         raise MissingExtraError("the Elasticsearch handler", "elasticsearch")
+    load_if_green(*_DRIVER)
 
 
 class Wire:
-    """One client. Threads may send requests at the same time, ``max_workers`` of them.
+    """The official client's transport. Threads may send requests at the same time, ``max_workers`` of them.
 
-    The client's own retries are off: the delivery thread owns them. Requests go to its
-    transport, below the layer that would make a span of each, so that delivering logs does
-    not fill the application's traces.
+    Its own retries are off: the delivery thread owns them. The layer above it, the package ``elasticsearch``, is not
+    imported: that takes a second of CPU time, in pieces that stop every other thread, for methods that are not
+    used here. It would also make a span of each request, and fill the application's traces.
 
     Raises:
         RetryableError: the client cannot be made, for example because ``ca_certs`` cannot be read.
@@ -67,17 +71,18 @@ class Wire:
         self._attempts = len(options.hosts)
         self._headers = _authorization(options)
         try:
-            self._client = self._make_client()
+            self._transport = self._make_transport()
         except (OSError, ValueError) as error:
             text = f"{type(error).__name__}: {error}"
             raise RetryableError(f"cannot make a client for {self.where} ('ca_certs'?): {text}") from error
 
-    def _make_client(self) -> Any:
-        from elastic_transport import OrjsonSerializer
-        from elasticsearch import Elasticsearch
+    def _make_transport(self) -> Any:
+        load(*_DRIVER)
+        from elastic_transport import OrjsonSerializer, Transport
+        from elastic_transport.client_utils import url_to_node_config
 
         class Raw(OrjsonSerializer):
-            """Bodies are bytes already: the client's own serializer for them would copy them twice."""
+            """Bodies are bytes already: the transport's own serializer for them would copy them twice."""
 
             mimetype = "application/x-ndjson"
 
@@ -87,18 +92,20 @@ class Wire:
             tls["verify_certs"] = options.verify_certs
             if options.ca_certs is not None:
                 tls["ca_certs"] = options.ca_certs
-        client = Elasticsearch(
-            list(options.hosts),
-            node_class=node_class(),
-            connections_per_node=options.max_workers,
-            serializers={"application/json": OrjsonSerializer(), "application/x-ndjson": Raw()},
-            **tls,
-        )
+        settings = {"connections_per_node": options.max_workers, "headers": {"user-agent": _AGENT}, **tls}
+        nodes = [url_to_node_config(host).replace(**settings) for host in options.hosts]
+        # ``compatible-with`` asks for media types of the product's own.
+        serializers = {
+            f"application/{prefix}{kind}": serializer
+            for kind, serializer in (("json", OrjsonSerializer()), ("x-ndjson", Raw()))
+            for prefix in ("", "vnd.elasticsearch+")
+        }
+        transport = Transport(nodes, node_class=node_class(), serializers=serializers)
         connector = Connector()
-        for node in client.transport.node_pool.all():
+        for node in transport.node_pool.all():
             pool: Any = node.pool  # type: ignore[attr-defined, unused-ignore]
             pool.ConnectionCls = connecting(pool.ConnectionCls, connector, options)
-        return client
+        return transport
 
     def request(self, method: str, target: str, body: bytes | None = None, *, ndjson: bool = False) -> Reply:
         """Send one request; a node that cannot be reached is left for the next one.
@@ -118,7 +125,7 @@ class Wire:
                 body = gzip.compress(body, _GZIP_LEVEL, mtime=0)
         for left in range(self._attempts - 1, -1, -1):
             try:
-                meta, content = self._client.transport.perform_request(
+                meta, content = self._transport.perform_request(
                     method, target, headers=headers, body=body, request_timeout=self.timeout, **_NO_RETRIES
                 )
             except ConnectionTimeout as error:
@@ -140,7 +147,7 @@ class Wire:
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        self._transport.close()
 
 
 def _authorization(options: ElasticsearchOptions) -> dict[str, str]:

@@ -11,6 +11,7 @@ from otel_stdlib.facts.clock import monotonic
 from otel_stdlib.facts.diagnostics import debug_logger
 from otel_stdlib.facts.errors import ConfigError, MissingExtraError, RetryableError
 from otel_stdlib.facts.forks import ForkRegistry
+from otel_stdlib.facts.imports import load, load_if_green
 from otel_stdlib.facts.secrets import mask_secrets
 from otel_stdlib.facts.threads import sleep
 from otel_stdlib.handlers.lifetime import Lifetime
@@ -32,13 +33,14 @@ _inherited: list[Any] = []
 
 
 def require_client() -> None:
-    """See that the driver is installed, without importing it.
+    """See that the driver is installed, without importing it; under gevent and eventlet import it.
 
     Raises:
         MissingExtraError: it is not.
     """
     if find_spec("confluent_kafka") is None:
         raise MissingExtraError("the Kafka handler", "kafka")
+    load_if_green("confluent_kafka")
 
 
 def check_settings(client: Mapping[str, Any]) -> None:
@@ -75,6 +77,7 @@ class Handle:
     """
 
     def __init__(self, settings: Mapping[str, Any], where: str, max_age: float = 0.0) -> None:
+        load("confluent_kafka")
         from confluent_kafka import KafkaException, Producer
 
         self.where = where

@@ -22,11 +22,13 @@ from typing import Any
 
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.errors import MissingExtraError, PermanentError, RetryableError, ThrottledError
+from otel_stdlib.facts.imports import load, load_if_green
 from otel_stdlib.facts.secrets import mask_secrets
 from otel_stdlib.facts.threads import Event
 from otel_stdlib.handlers.otlp.exchange import RefusedError, TargetError, TooLargeError
 from otel_stdlib.handlers.otlp.options import OTLPOptions
 from otel_stdlib.handlers.otlp.outcome import Partial, read_partial
+from otel_stdlib.handlers.otlp.protobuf import MESSAGES
 from otel_stdlib.handlers.otlp.quiet import uninstrumented
 from otel_stdlib.handlers.otlp.retryinfo import retry_delay
 from otel_stdlib.handlers.otlp.target import RETRYABLE_CODES
@@ -46,10 +48,11 @@ _TOO_LARGE = re.compile(r"larger than (the )?(max|limit)|exceeds (the )?(max|lim
 #: Nothing was sent.
 _NO_CONNECTION = "failed to connect"
 _LONGEST = 1_000
+_DRIVER = ("grpc", "google.rpc.status_pb2", "google.rpc.error_details_pb2")
 
 
 def require_grpc() -> None:
-    """See that the packages of the extra are installed, without importing them.
+    """See that the packages of the extra are installed, without importing them; under gevent and eventlet import them.
 
     Raises:
         MissingExtraError: one is not.
@@ -60,6 +63,7 @@ def require_grpc() -> None:
         there = False
     if not there:
         raise MissingExtraError("the OTLP handler with protocol 'grpc'", "otlp-grpc")
+    load_if_green(*_DRIVER, MESSAGES)
 
 
 class GRPCExchange:
@@ -111,6 +115,7 @@ class GRPCExchange:
         self._channel.close()
 
     def _make(self) -> None:
+        load(*_DRIVER)
         import grpc
 
         self._errors, self._codes = grpc.RpcError, grpc.StatusCode

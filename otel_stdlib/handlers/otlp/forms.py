@@ -13,7 +13,8 @@ from typing import Any, Protocol
 
 import orjson
 
-from otel_stdlib.handlers.otlp.protobuf import RecordWriter, fill_value, varint
+from otel_stdlib.facts.imports import load
+from otel_stdlib.handlers.otlp.protobuf import MESSAGES, RecordWriter, fill_value, varint
 from otel_stdlib.record.otlp import any_value, head_members, key_values
 
 __all__ = ["Form", "JSONForm", "ProtobufForm"]
@@ -76,6 +77,7 @@ class ProtobufForm:
     end = b""
 
     def __init__(self) -> None:
+        load(MESSAGES)
         from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
         from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ScopeLogs
 

@@ -11,7 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["RecordWriter", "envelope", "fill_value", "varint"]
+__all__ = ["MESSAGES", "RecordWriter", "envelope", "fill_value", "varint"]
+
+#: The module that imports all the others.
+MESSAGES = "opentelemetry.proto.collector.logs.v1.logs_service_pb2"
 
 _LEAST, _MOST = -(1 << 63), 1 << 63
 _ONE = [bytes((number,)) for number in range(128)]

@@ -12,9 +12,11 @@ from urllib.parse import unquote, urlsplit
 
 from otel_stdlib.facts.clock import monotonic
 from otel_stdlib.facts.errors import MissingExtraError, RetryableError
+from otel_stdlib.facts.imports import load, load_if_green
 from otel_stdlib.facts.secrets import mask_secrets
 from otel_stdlib.handlers.otlp.options import OTLPOptions
 from otel_stdlib.handlers.otlp.pools import pool_classes
+from otel_stdlib.handlers.otlp.protobuf import MESSAGES
 from otel_stdlib.handlers.otlp.quiet import uninstrumented
 from otel_stdlib.handlers.proxies import proxy_for
 
@@ -50,7 +52,7 @@ class Reply(NamedTuple):
 
 
 def require_client() -> None:
-    """See that the packages of the extra are installed, without importing them.
+    """See that the packages of the extra are installed, without importing them; under gevent and eventlet import them.
 
     Raises:
         MissingExtraError: one is not.
@@ -61,6 +63,7 @@ def require_client() -> None:
         there = None
     if there is None:
         raise MissingExtraError("the OTLP handler", "otlp")
+    load_if_green("urllib3", MESSAGES)
 
 
 class Wire:
@@ -168,6 +171,7 @@ def _read(answer: BaseHTTPResponse, deadline: float) -> Reply:
 
 
 def _make_pool(options: OTLPOptions) -> PoolManager:
+    load("urllib3")
     from urllib3 import PoolManager, ProxyManager, make_headers
 
     tls: dict[str, Any] = {}

@@ -10,6 +10,7 @@ from typing import Any
 
 from otel_stdlib.facts.errors import ConfigError, MissingExtraError
 from otel_stdlib.facts.identity import Identity
+from otel_stdlib.facts.imports import load
 from otel_stdlib.handlers.lifetime import KEEPALIVE_COUNT, KEEPALIVE_INTERVAL
 from otel_stdlib.handlers.postgres.options import PostgresOptions
 
@@ -27,6 +28,7 @@ def load_driver() -> Any:
         MissingExtraError: it is not installed.
     """
     try:
+        load("psycopg2", "psycopg2.extensions")
         import psycopg2
         import psycopg2.extensions
     except ImportError:

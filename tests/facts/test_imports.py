@@ -1,0 +1,101 @@
+"""Drivers are imported one at a time, and early only where greenlets are in use."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from otel_stdlib.facts import imports
+from otel_stdlib.facts.threads import Thread
+from tests.tree import ROOT
+
+_SLOW = """
+import time
+import otel_stdlib_overlap as overlap
+overlap.running += 1
+overlap.most = max(overlap.most, overlap.running)
+time.sleep(0.05)
+overlap.running -= 1
+"""
+
+
+@pytest.fixture
+def slow_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of modules that take a while to import, and note how many of them are at it."""
+    names = [f"otel_stdlib_slow_{number}" for number in range(4)]
+    (tmp_path / "otel_stdlib_overlap.py").write_text("running = most = 0\n", encoding="utf-8")
+    for name in names:
+        (tmp_path / f"{name}.py").write_text(_SLOW, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in (*names, "otel_stdlib_overlap"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    return names
+
+
+def test_threads_import_one_after_another(slow_modules: list[str]) -> None:
+    """Each takes its turn, and all are loaded in the end."""
+    threads = [Thread(lambda name=name: imports.load(name), "otel-stdlib-test") for name in slow_modules]  # type: ignore[misc]
+    for thread in threads:
+        thread.start()
+    assert all(thread.join(60) for thread in threads)
+    assert all(name in sys.modules for name in slow_modules)
+    assert sys.modules["otel_stdlib_overlap"].most == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_child_does_not_wait_for_its_parents_imports(slow_modules: list[str]) -> None:
+    """A fork while another thread imports: the child has a lock of its own."""
+    lock = imports._lock_of_process()
+    with lock:
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if imports._lock_of_process() is not lock else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_a_missing_module_frees_the_turn() -> None:
+    """What fails to import keeps nobody else from importing."""
+    for _ in range(2):
+        with pytest.raises(ImportError):
+            imports.load("otel_stdlib_no_such_module")
+    assert not imports._lock_of_process().locked()
+
+
+_CONFIGURE = """
+import json, logging, sys, warnings
+warnings.simplefilter("ignore")
+if sys.argv[1] == "gevent":
+    from gevent import monkey
+    monkey.patch_all()
+elif sys.argv[1] == "eventlet":
+    import eventlet
+    eventlet.monkey_patch()
+from otel_stdlib import handlers
+handlers.ElasticsearchHandler()
+handlers.KafkaHandler(bootstrap_servers=["127.0.0.1:1"], topic="t")
+handlers.OTLPHandler()
+handlers.OTLPHandler(protocol="grpc")
+drivers = ["elastic_transport", "confluent_kafka", "urllib3", "grpc", "opentelemetry.proto.logs.v1.logs_pb2"]
+print(json.dumps([name in sys.modules for name in drivers]))
+"""
+
+
+@pytest.mark.parametrize("library", ["none", "gevent", "eventlet"])
+def test_drivers_are_loaded_when_a_patched_process_is_configured(library: str) -> None:
+    """Then no hub stops for them while it serves; other processes load them when delivery begins."""
+    if library != "none" and sys.version_info >= (3, 15):
+        pytest.skip("gevent and eventlet have no wheels yet")
+    done = subprocess.run(
+        [sys.executable, "-c", _CONFIGURE, library],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert json.loads(done.stdout) == [library != "none"] * 5
