@@ -8,6 +8,8 @@
     server cannot read (INTERNAL)           found
     UNAUTHENTICATED, PERMISSION_DENIED,     try again: the token or the target, and not the records
     UNIMPLEMENTED
+    an HTTP status (a proxy's), a stream    try again: no OTLP server wrote it; 413 in parts
+    that is reset or that ends too early
     anything else                           refused for good
 
 OTLP/gRPC has the statuses of the second entry as all that may be tried again: see ``outcome``.
@@ -45,6 +47,10 @@ _MOST_ANSWER = 4 << 20
 _UNREAD = "unmarshal"
 #: How Go's, Java's and the C core's servers, and our own side, say that a message is too large.
 _TOO_LARGE = re.compile(r"larger than (the )?(max|limit)|exceeds (the )?(max|limit)", re.IGNORECASE)
+#: A status that came with no gRPC status: a proxy's or a web server's. gRPC makes a code of it that says less.
+_HTTP_STATUS = re.compile(r"http2 header with status: (\d{3})")
+#: The stream or its connection ended before an answer; the code that gRPC makes of it may be any.
+_CUT = re.compile(r"RST_STREAM|Stream removed|Socket closed|Connection reset")
 #: Nothing was sent.
 _NO_CONNECTION = "failed to connect"
 _LONGEST = 1_000
@@ -154,6 +160,17 @@ class GRPCExchange:
             return RetryableError(f"no connection to {self._url}: {details}")
         if code is codes.DEADLINE_EXCEEDED:
             self._doubtful.set()
+        http = _HTTP_STATUS.search(details)
+        if http is not None and code is not codes.UNAVAILABLE:
+            self._counters.add("requests")
+            refusal = f"{self._url} answered HTTP {http[1]}"
+            if http[1] == "413":
+                return TooLargeError(f"{refusal}: the request is too large")
+            return TargetError(
+                f"{refusal}, not OTLP (check 'endpoint', 'headers' and any proxy; records wait)"
+            )
+        if _CUT.search(details):
+            return UnknownOutcome(text, cut=True)
         status = next((value for key, value in error.trailing_metadata() or () if key == _DETAILS), b"")
         delay = retry_delay(status)
         exhausted = code is codes.RESOURCE_EXHAUSTED

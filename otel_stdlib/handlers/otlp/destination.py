@@ -203,7 +203,7 @@ class OTLPDestination:
         found.update((lsn, Outcome(Verdict.REJECTED, reason)) for lsn, reason in damaged.items())
         if not frames:
             return
-        most = self._size.most if len(frames) > 1 else self._size.firm
+        most = self._size.most if len(frames) > 1 else self._size.alone
         if len(body) > most:
             raise _Split(len(body), frames, f"the record is larger than {most} bytes as a request")
         try:

@@ -93,7 +93,7 @@ class HTTPExchange:
         if is_too_large(reply.status, text):
             raise TooLargeError(text)
         kind = reply.headers.get("content-type", "")
-        if is_of_the_target(reply.status, kind):
+        if is_of_the_target(reply.status, kind, reply.body):
             raise TargetError(f"{text} (check 'endpoint', 'headers' and any proxy; records wait)")
         raise PermanentError(text) if reply.status == 400 else RefusedError(text)
 

@@ -30,6 +30,7 @@ __all__ = ["Partial", "explain", "is_of_the_target", "is_too_large", "read_parti
 _REASON_LENGTH = 1_000
 #: RFC 9110 and 6585: what a token, a path, a proxy, a slow network or one with a login page brings about.
 _OF_THE_TARGET = (401, 403, 404, 405, 407, 408, 511)
+_STATUS_NAMES = {"code", "message", "details"}
 #: How the Collector, as every server that is made with Go's ``http.MaxBytesReader``, says 413 with a status 400.
 _GO_TOO_LARGE = "http: request body too large"
 
@@ -104,14 +105,25 @@ def _line(text: object) -> str:
     return mask_secrets(" ".join(str(text).split()))[:_REASON_LENGTH]
 
 
-def is_of_the_target(status: int, content_type: str) -> bool:
+def is_of_the_target(status: int, content_type: str, body: bytes) -> bool:
     """Whether a refusal says something of the target or the way to it, and nothing of the records."""
     kind = content_type.partition(";")[0].strip().lower()
     if status in _OF_THE_TARGET or 300 <= status < 400:
         return True
-    if kind in ("application/x-protobuf", "application/json"):
+    if kind == "application/x-protobuf":
         return False
+    if kind == "application/json":
+        return status != 400 and not _is_status(body)
     return status != 400 or kind == "text/html"
+
+
+def _is_status(body: bytes) -> bool:
+    """Whether JSON may be a ``google.rpc.Status``; a gateway's error has other names."""
+    try:
+        found = orjson.loads(body)
+    except ValueError:
+        return not body
+    return isinstance(found, dict) and found.keys() <= _STATUS_NAMES
 
 
 def is_too_large(status: int, reason: str) -> bool:

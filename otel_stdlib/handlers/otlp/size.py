@@ -24,7 +24,9 @@ class RequestSize:
     """
 
     def __init__(self, most: int, clock: Clock) -> None:
-        #: What holds for a single record too, which cannot be made smaller.
+        #: Of a single record: half of what a server refused is a guess, and it alone can say whether a record fits.
+        self.alone = most
+        #: What the server has left of it.
         self.firm = most
         self._clock = clock
         self._small = most

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -32,6 +33,10 @@ class Server(grpc.GenericRpcHandler):  # type: ignore[misc]
     def __init__(self) -> None:
         self.answers: list[Say] = []
         self.poison: set[str] = set()
+        #: What it says as long as there are no ``answers``; None: OK, as far as the next ones allow.
+        self.mood: Callable[[list[str]], Say | None] = lambda records: None
+        #: The bodies of the records that it said OK to.
+        self.taken: Counter[str] = Counter()
         #: More bytes are too large.
         self.most = 1 << 30
         self.calls: list[tuple[str, dict[str, Any], bytes]] = []
@@ -53,6 +58,8 @@ class Server(grpc.GenericRpcHandler):  # type: ignore[misc]
         self.calls.append((method, dict(context.invocation_metadata()), body))
         if self.answers:
             say = self.answers.pop(0)
+        elif (found := self.mood(bodies(body))) is not None:
+            say = found
         elif len(body) > self.most:
             say = Say("RESOURCE_EXHAUSTED", "grpc: received message larger than max (9 vs. 1)")
         elif self.poison.intersection(bodies(body)):
@@ -63,11 +70,8 @@ class Server(grpc.GenericRpcHandler):  # type: ignore[misc]
             context.set_trailing_metadata((("grpc-status-details-bin", say.status),))
         if say.code != OK:
             context.abort(grpc.StatusCode[say.code], say.details)
+        self.taken.update(bodies(body))
         return say.body
-
-    def taken(self) -> Counter[str]:
-        """The bodies of every record in every call so far."""
-        return Counter(each for _, _, body in self.calls for each in bodies(body))
 
     def stop(self) -> None:
         """End it."""
