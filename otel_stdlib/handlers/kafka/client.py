@@ -162,6 +162,14 @@ class Handle:
         reason = self.last_error or (error_text(error) if error is not None else "no reason given")
         return RetryableError(f"{what} at {self.where}: {reason}"[:500])
 
+    def give_away(self) -> None:
+        """Leave the producer to a thread that is inside one of its calls: nothing may touch it any more from here.
+
+        It lives until that call returns, and ends on that thread.
+        """
+        self.producer = None
+        _handles.discard(self)
+
     def discard(self) -> None:
         """Give up what waits and end its threads."""
         producer, self.producer = self.producer, None

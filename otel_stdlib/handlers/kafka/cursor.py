@@ -191,8 +191,9 @@ def send_cursor(handle: Handle, offset: Any, metadata: Any, timeout: float) -> N
 
     librdkafka ignores its own limit of time here and may wait for a lost coordinator for good
     (confluentinc/librdkafka issues 5456 and 5511). So the call is made on a thread of its own,
-    which is left behind with its producer when the time is over: it ends when any broker's
-    connection changes, and the next producer of the same id fences it.
+    which is left behind with its producer when the time is over. That thread alone has the producer
+    then, and ends it when the call returns: when any broker's connection changes, or as the next
+    producer of the same id fences it.
 
     Raises:
         RetryableError: no answer in time.
@@ -205,14 +206,17 @@ def send_cursor(handle: Handle, offset: Any, metadata: Any, timeout: float) -> N
         try:
             producer.send_offsets_to_transaction([offset], metadata, timeout)
         except BaseException as error:
-            errors.append(error)
+            # Its frames refer to the producer and to this list: a cycle, and the garbage collector, which clears
+            # a client's callbacks and locks before it ends its threads, would destroy it on any thread at any time.
+            errors.append(error.with_traceback(None))
 
     thread = Thread(target=call, name="otel-stdlib-kafka-cursor")
     thread.start()
     limit = min(timeout, _COORDINATOR)
     thread.join(limit)
     if thread.is_alive():
-        thread.name = "left-by-otel-stdlib-kafka"  # nobody waits for it, and it holds nothing of ours
+        thread.name = "left-by-otel-stdlib-kafka"  # nobody waits for it
+        handle.give_away()
         raise RetryableError(f"the cursor's coordinator at {handle.where} did not answer within {limit:g} s")
     if errors:
-        raise errors[0]
+        raise errors.pop()  # not kept in this frame, which the error refers to
