@@ -25,6 +25,7 @@ from otel_stdlib.facts.errors import DeliveryError, PermanentError, RetryableErr
 from otel_stdlib.handlers.postgres import slots
 from otel_stdlib.handlers.postgres.connect import identity_of
 from otel_stdlib.handlers.postgres.errors import is_stale
+from otel_stdlib.handlers.postgres.hosts import Hosts
 from otel_stdlib.handlers.postgres.options import PostgresOptions
 from otel_stdlib.handlers.postgres.origins import Origins
 from otel_stdlib.handlers.postgres.partitions import is_in_reach, time_of
@@ -32,7 +33,7 @@ from otel_stdlib.handlers.postgres.pieces import pieces
 from otel_stdlib.handlers.postgres.prepare import Layout, prepare
 from otel_stdlib.handlers.postgres.schema import MOVED, OffsetsSql
 from otel_stdlib.handlers.postgres.sequence import advice
-from otel_stdlib.handlers.postgres.session import Session, SqlError, begin_sql
+from otel_stdlib.handlers.postgres.session import READ_ONLY, Session, SqlError, begin_sql
 from otel_stdlib.handlers.postgres.stream import RowStream
 from otel_stdlib.handlers.postgres.upkeep import keep_up
 from otel_stdlib.spool.frame import Frame
@@ -42,15 +43,13 @@ __all__ = ["PostgresDestination"]
 #: Seconds between rounds of upkeep, and after one that has to be tried again.
 _UPKEEP = 3_600.0
 _UPKEEP_AGAIN = 60.0
-#: In a batch's memo, which its halves inherit: the server refused a row as it was.
-_CAREFUL = "postgres.careful"
-#: In a batch's memo: so many records at most in one transaction, as more took the server too long.
-_PIECE = "postgres.piece"
+#: In a batch's memo, which its halves inherit: the server refused a row as it was; so many records at most in
+#: one transaction, as more took the server too long.
+_CAREFUL, _PIECE = "postgres.careful", "postgres.piece"
 #: How many times smaller a piece is than the one that took too long.
 _SMALLER = 4
-#: SQLSTATE of a table that is not there, and of a server that only reads.
-_GONE, _READ_ONLY = "42P01", "25006"
-_PROBE = "SELECT current_setting('transaction_read_only')"
+#: SQLSTATE of a table that is not there.
+_GONE = "42P01"
 
 
 class PostgresDestination:
@@ -85,6 +84,7 @@ class PostgresDestination:
         self._session: Session | None = None
         self._layout: Layout | None = None
         self._origins = Origins()
+        self._hosts = Hosts(clock)
         self._next_upkeep = 0.0
         #: The mark of a transaction whose connection was lost before its end: it may hold its locks for long.
         self._orphaned: int | None = None
@@ -113,7 +113,7 @@ class PostgresDestination:
         return self._session or self._connect()
 
     def _connect(self) -> Session:
-        self._session = session = slots.connect(self._options, self.identity.key)
+        self._session = session = slots.connect(self._options, self.identity.key, self._hosts)
         if self._orphaned is not None:
             session.end_orphan(self._orphaned)
             self._orphaned = None
@@ -255,7 +255,7 @@ class PostgresDestination:
             if not error.lost:
                 session.rollback()
             # A read-only server was the primary before a failover: the next connection may lead elsewhere.
-            if error.lost or session.closed or error.failure.sqlstate == _READ_ONLY:
+            if error.lost or session.closed or error.failure.sqlstate == READ_ONLY:
                 self._orphaned = session.mark if session.in_transaction else self._orphaned
                 self._drop()
         found = error.classified(in_rows=stream is not None and stream.begun)
@@ -277,7 +277,7 @@ class PostgresDestination:
     def probe(self) -> None:
         """Whether the server answers and can be written to."""
         try:
-            read_only = self._connected().execute(_PROBE)[0][0] == "on"
+            read_only = self._connected().is_read_only()
         except SqlError as error:
             raise self._failed(error) from None
         if read_only:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from otel_stdlib.facts.errors import DeliveryError
@@ -11,18 +11,21 @@ from otel_stdlib.facts.forks import ForkRegistry
 from otel_stdlib.handlers.postgres.connect import GRACE, connect_parameters, load_driver
 from otel_stdlib.handlers.postgres.errors import Failure, classify, failure_of
 from otel_stdlib.handlers.postgres.green import copy_in, waiting_here
+from otel_stdlib.handlers.postgres.hosts import Hosts
 from otel_stdlib.handlers.postgres.names import literal
 from otel_stdlib.handlers.postgres.options import PostgresOptions
 from otel_stdlib.handlers.postgres.stream import RowStream
 from otel_stdlib.handlers.postgres.watchdog import Watchdog
 
-__all__ = ["Session", "SqlError", "Statement", "begin_sql"]
+__all__ = ["READ_ONLY", "Session", "SqlError", "Statement", "begin_sql"]
 
 #: Ends a transaction that outlived its connection: the one with this mark, whoever has the server process now.
 _END_TRANSACTION = """
 SELECT pg_terminate_backend(pid) FROM pg_locks
 WHERE locktype = 'advisory' AND objsubid = 1 AND pid <> pg_backend_pid()
   AND classid = (%(mark)s::bigint >> 32)::oid AND objid = (%(mark)s::bigint & 4294967295)::oid"""
+#: SQLSTATE of a server that only reads.
+READ_ONLY = "25006"
 #: The driver's TRANSACTION_STATUS_IDLE.
 _IDLE = 0
 
@@ -90,19 +93,20 @@ class Session:
 
     Used by one thread.
 
+    Args:
+        hosts: what is remembered of each host.
+
     Raises:
         SqlError: as every call here.
     """
 
-    def __init__(self, options: PostgresOptions) -> None:
+    def __init__(self, options: PostgresOptions, hosts: Hosts | None = None) -> None:
         driver = load_driver()
         self._error: type[Exception] = driver.Error
         parameters = connect_parameters(options, os.environ, driver.extensions.libpq_version())
-        try:
-            with waiting_here(float(parameters.get("connect_timeout", options.connect_timeout))):
-                self._connection = driver.connect(**parameters)
-        except driver.Error as error:
-            raise SqlError(failure_of(error), lost=True) from None
+        self._hosts = hosts or Hosts()
+        self._host = 0
+        self._connection = self._connect(driver, parameters, options.connect_timeout)
         self._connection.autocommit = True
         self._watchdog = Watchdog(self._connection.fileno(), options.statement_timeout + GRACE)
         self._cursor = self._connection.cursor()
@@ -115,6 +119,26 @@ class Session:
         self._pid = os.getpid()
         _sessions.add(self)
 
+    def _connect(self, driver: Any, parameters: Mapping[str, Any], limit: float) -> Any:
+        failures: list[str] = []
+        for number, given in self._hosts.attempts(parameters):
+            self._host = number
+            try:
+                with waiting_here(float(given.get("connect_timeout", limit))):
+                    found = driver.connect(**given)
+            except driver.Error as error:
+                self._hosts.failed(self._host)
+                failures.append(self._named(failure_of(error)).message)
+            else:
+                self._hosts.worked(self._host)
+                return found
+        raise SqlError(Failure(None, "; ".join(failures)), lost=True)
+
+    def _named(self, failure: Failure) -> Failure:
+        """A failure that is the host's, with its name where there are several."""
+        name = self._hosts.name(self._host)
+        return failure._replace(message=f"{name}: {failure.message}") if name else failure
+
     @property
     def closed(self) -> bool:
         """Whether it can be used no more."""
@@ -124,6 +148,13 @@ class Session:
     def is_spent(self) -> bool:
         """Whether it is too old, or was idle for too long, to begin something new on it."""
         return self._lifetime.is_over and not self.in_transaction
+
+    def is_read_only(self) -> bool:
+        """Whether the server cannot be written to, as after a failover; then another host comes first."""
+        read_only: bool = self.execute("SELECT current_setting('transaction_read_only')")[0][0] == "on"
+        if read_only:
+            self._hosts.failed(self._host)
+        return read_only
 
     def execute(self, sql: str, parameters: Any = None) -> list[tuple[Any, ...]]:
         """Run one or more statements; the rows of the last one."""
@@ -203,6 +234,10 @@ class Session:
             # After 57P01 and its like the server has hung up, though the driver may not know yet.
             code = failure.sqlstate or ""
             lost = self.closed or code.startswith(("57P", "08")) or not code
+            if self._watchdog.fired or code == READ_ONLY:
+                self._hosts.failed(self._host)
+            if lost or code == READ_ONLY:
+                failure = self._named(failure)
             raise SqlError(failure, lost, self._watchdog.fired) from None
 
     def close(self) -> None:

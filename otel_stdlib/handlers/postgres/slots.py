@@ -6,6 +6,7 @@ import os
 
 from otel_stdlib.facts.errors import RetryableError
 from otel_stdlib.facts.threads import Lock
+from otel_stdlib.handlers.postgres.hosts import Hosts
 from otel_stdlib.handlers.postgres.options import PostgresOptions
 from otel_stdlib.handlers.postgres.session import Session
 
@@ -29,7 +30,7 @@ def take(key: str, limit: int) -> bool:
         return True
 
 
-def connect(options: PostgresOptions, key: str) -> Session:
+def connect(options: PostgresOptions, key: str, hosts: Hosts) -> Session:
     """A connection in a place of its own, to be released when it is closed.
 
     Raises:
@@ -39,7 +40,7 @@ def connect(options: PostgresOptions, key: str) -> Session:
     if not take(key, options.pool_size):
         raise RetryableError(f"all {options.pool_size} connections of 'pool_size' are in use")
     try:
-        return Session(options)
+        return Session(options, hosts)
     except BaseException:
         release(key)
         raise
