@@ -16,7 +16,7 @@ from otel_stdlib.delivery.lane import Lane
 from otel_stdlib.delivery.outage import OutageNotice
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.delivery.refusals import Refusals
-from otel_stdlib.delivery.retry import asked_pause
+from otel_stdlib.delivery.retry import asked_pause, to_retry
 from otel_stdlib.delivery.status import Status
 from otel_stdlib.facts.clock import Clock, monotonic
 from otel_stdlib.facts.diagnostics import say
@@ -101,10 +101,15 @@ class Attempts:
             return False
         self._at = _At.SOURCE
         try:
-            if not self._prepare(lane):
+            if lane.is_idle(now, urgent):
                 self._spent = None
                 return False
-            if not lane.busy and not self._read(lane, now, urgent):
+            self._prepare(lane)
+            if not (
+                lane.busy
+                or lane.try_held(now, urgent, self._policy.batch_records)
+                or self._read(lane, now, urgent)
+            ):
                 return False
             if lane.work:
                 self._deliver(lane)
@@ -142,13 +147,8 @@ class Attempts:
         self.breaker.half_open()
         return True
 
-    def _prepare(self, lane: Lane) -> bool:
-        """Connected and asked for its position; False when there is nothing to do.
-
-        A half-open breaker's destination is probed once before it gets a batch.
-        """
-        if not lane.busy and lane.cursor >= lane.source.head():
-            return False
+    def _prepare(self, lane: Lane) -> None:
+        """Connected and asked for its position. A half-open breaker's destination is probed before it gets a batch."""
         self._at = _At.DESTINATION
         if self.breaker.state is BreakerState.HALF_OPEN and not self._probed:
             self.destination.probe()
@@ -158,7 +158,6 @@ class Attempts:
             self._open = True
         if not lane.positioned:
             self._place(lane)
-        return True
 
     def _place(self, lane: Lane) -> None:
         """Go on where the target says that it is."""
@@ -182,11 +181,11 @@ class Attempts:
     def _read(self, lane: Lane, now: float, urgent: bool) -> bool:
         self._at = _At.SOURCE
         source, policy = lane.source, self._policy
-        chunk = self._ahead.read(source, lane.cursor)
+        chunk = self._ahead.read(source, lane.next)
         frames: Sequence[Frame] = chunk.frames
         if frames:
             full = len(frames) >= policy.enough or chunk.end < source.head() or not source.live
-            hurried = urgent or lane.cursor < lane.hurry
+            hurried = urgent or lane.next < lane.hurry
             if not lane.linger.ready(now, full=full or hurried):
                 return False
         if chunk.damaged:  # not before the stretch is taken up: what lingers is read again
@@ -196,9 +195,9 @@ class Attempts:
                 f"{chunk.damaged} damaged records in the spool {source.origin.spool_id} were skipped",
             )
         frames = accepted(frames, self._accept)
-        if not frames and chunk.end == lane.cursor:
+        if not frames and chunk.end == lane.next:
             return False
-        lane.begin(frames if self._tables or type(frames) is list else [*frames], lane.cursor, chunk.end)
+        lane.begin(frames if self._tables or type(frames) is list else [*frames], lane.next, chunk.end)
         return True
 
     def _read_ahead(self) -> None:
@@ -236,7 +235,7 @@ class Attempts:
                 self._probed = False
                 self._refusals.wait(lane, outcomes or (), self.breaker, self._notice, self._clock())
             return
-        stored, duplicate, again = lane.take(batch, outcomes)
+        stored, duplicate, again, held = lane.take(batch, outcomes)
         self._spent = batch
         counters = self._status.counters
         counters.add("stored", stored)
@@ -244,16 +243,21 @@ class Attempts:
             counters.add("duplicate", duplicate)
         if again:
             counters.add("retried", again)
-            reason = next(
-                (o.reason for o in outcomes or () if o.verdict is Verdict.RETRY and o.reason),
-                "no reason given",
-            )
-            partial = RetryableError(f"{again} of {len(batch.frames)} records are to be sent again: {reason}")
+            partial = to_retry(f"{again} of {len(batch.frames)} records are to be sent again", outcomes)
             lane.backoff.fail(self._clock())
             self._notice.failed(lane, self._status.error(partial))
             if again == len(batch.frames):
-                # It answers and takes nothing: as good as down to whoever waits for the records.
                 self._down(self._clock())
+                return
+        if held:
+            counters.add("retried", held)
+            others = "" if lane.held.misses else ", others are delivered"
+            text = self._status.error(to_retry(f"{held} records wait{others}", outcomes))
+            if lane.held.misses:
+                self._notice.failed(lane, text)
+                if lane.held.misses % 2 == 0:  # after one, the next records may be others
+                    self._down(self._clock())
+            if not stored and not duplicate:
                 return
         self._alive(lane)
 
@@ -263,7 +267,7 @@ class Attempts:
         self._notice.works(lane)
 
     def _down(self, now: float) -> None:
-        """A failure for the breaker; health checks begin one interval from now."""
+        """It takes nothing: a failure for the breaker. Health checks begin one interval from now."""
         self._probed = False
         self.breaker.fail(now)
         self._next_probe = max(self._next_probe, now + self._policy.health_check_interval)

@@ -54,10 +54,12 @@ def backlog_of(lane: Lane, accept: Callable[[Frame], bool] | None) -> Backlog:
     look = getattr(lane.source, "look", None)
     if look is None:
         return Backlog(0)
-    records, seen = 0, 0
+    records, seen = len(lane.held), 0
     oldest: int | None = None
-    position = lane.cursor
+    position = lane.next
     try:
+        if records:
+            oldest = lane.source.oldest_time_ns(lane.cursor)
         head = lane.source.head()
         size = lane.source.distance(position)  # type: ignore[attr-defined]
         for frames, end in look(position, _PIECE):
@@ -74,4 +76,6 @@ def backlog_of(lane: Lane, accept: Callable[[Frame], bool] | None) -> Backlog:
         rest = lane.source.distance(position)  # type: ignore[attr-defined]
     except OSError:
         return Backlog(records, False, oldest)
-    return Backlog(round(records * size / max(1, size - rest)) if rest else records, not rest, oldest)
+    held = len(lane.held)
+    counted = round((records - held) * size / max(1, size - rest)) if rest else records - held
+    return Backlog(held + counted, not rest, oldest)

@@ -94,6 +94,9 @@ class Outcome(NamedTuple):
 
     verdict: Verdict
     reason: str = ""
+    #: With ``RETRY``, the part of the target that the reason is about, such as an index: records for others need
+    #: not wait. Only for a destination that takes records in any order. "": the target.
+    where: str = ""
 
 
 STORED = Outcome(Verdict.STORED)

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from otel_stdlib.delivery.contract import Batch, Outcome, Source, Verdict
+from otel_stdlib.delivery.held import Held
 from otel_stdlib.delivery.linger import Linger
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.delivery.retry import Backoff
@@ -41,6 +42,12 @@ class Lane:
         self.linger = Linger(policy.batch_age)
         #: Batches of the present stretch that are not settled.
         self.work: deque[Batch] = deque()
+        #: Records that wait for one place in the target.
+        self.held = Held(policy, chance)
+        #: Whether those were tried last: then it is the others' turn.
+        self._turn = False
+        #: Everything below is settled or held: what is read next.
+        self.next = self.cursor
         #: Rejected records that no dead letter holds yet.
         self.rejected: list[tuple[Frame, str]] = []
         self.stretch_end = self.cursor
@@ -63,8 +70,8 @@ class Lane:
 
     @property
     def failing(self) -> bool:
-        """Whether the last try failed."""
-        return self.backoff.failures > 0
+        """Whether the last try failed, or records wait for a place that takes none."""
+        return self.backoff.failures > 0 or len(self.held) > 0
 
     def finished(self) -> bool:
         """Whether everything that the source has is settled; False when it cannot be read."""
@@ -128,31 +135,82 @@ class Lane:
         if frames:
             self.work.append(Batch(self.source.origin, frames, start, end))
 
-    def take(self, batch: Batch, outcomes: Sequence[Outcome] | None) -> tuple[int, int, int]:
-        """Sort out the answer to the first batch; how many were stored, duplicate, to be retried."""
+    def is_idle(self, now: float, urgent: bool) -> bool:
+        """Whether there is nothing to do now."""
+        held = len(self.held) > 0 if urgent else self.held.is_due(now)
+        return not self.busy and not held and self.next >= self.source.head()
+
+    def try_held(self, now: float, urgent: bool, most: int) -> bool:
+        """Put records that are held back to work, if that is due; in haste the others come first."""
+        has_more = self.next < self.source.head()
+        due = self.held.is_due(now) and not (has_more and self._turn)
+        self._turn = False
+        if not due and not (urgent and len(self.held) and not has_more):
+            return False
+        self._turn = True
+        frames = self.held.to_try(now, most)
+        self.work.append(Batch(self.source.origin, frames, frames[0].lsn, frames[-1].lsn + 1))
+        return True
+
+    def take(self, batch: Batch, outcomes: Sequence[Outcome] | None) -> tuple[int, int, int, int]:
+        """Sort out the answer to the first batch; how many were stored, duplicate, to be retried, held back."""
         if outcomes is None:
             self.work.popleft()
-            return len(batch.frames), 0, 0
+            self._stored([frame.lsn for frame in batch.frames] if self.held.is_trying else ())
+            return len(batch.frames), 0, 0, 0
         if len(outcomes) != len(batch.frames):
             raise ValueError(f"the destination answered for {len(outcomes)} of {len(batch.frames)} records")
         again: list[Frame] = []
         rejected: list[tuple[Frame, str]] = []
-        stored = duplicate = 0
+        taken: list[int] = []
+        back: list[tuple[Frame, Outcome]] = []
+        duplicate = 0
         for frame, outcome in zip(batch.frames, outcomes, strict=True):
-            if outcome.verdict is Verdict.STORED:
-                stored += 1
-            elif outcome.verdict is Verdict.DUPLICATE:
-                duplicate += 1
+            if outcome.verdict is Verdict.STORED or outcome.verdict is Verdict.DUPLICATE:
+                taken.append(frame.lsn)
+                duplicate += outcome.verdict is Verdict.DUPLICATE
             elif outcome.verdict is Verdict.RETRY:
-                again.append(frame)
+                if outcome.where:
+                    back.append((frame, outcome))
+                else:
+                    again.append(frame)
             else:
                 rejected.append((frame, outcome.reason))
         # Only an answer that was read to its end takes the batch out: a wrong one loses nothing.
         self.work.popleft()
         self.rejected += rejected
+        tried = self.held.is_trying
+        if back and not taken and not tried and not self._has_more():
+            again, back = [*again, *(frame for frame, _ in back)], []  # there is nothing that could go on
+        full = [frame for frame, outcome in back if not self._hold(frame, outcome)]
+        if taken:
+            self._stored(taken)
+        elif back:
+            self.failures += tried
+            self.held.misses += not (tried and self.held.is_proved)
+        again = sorted([*again, *full], key=lambda frame: frame.lsn) if full else again
         if again:
             self.work.appendleft(Batch(batch.origin, again, batch.start, batch.end, batch.memo))
-        return stored, duplicate, len(again)
+        return len(taken) - duplicate, duplicate, len(again), len(back) - len(full)
+
+    def _has_more(self) -> bool:
+        """Whether there are records behind the first batch."""
+        try:
+            return bool(self.work) or self.stretch_end < self.source.head()
+        except OSError:
+            return False
+
+    def _stored(self, lsns: Sequence[int]) -> None:
+        self.held.prove()
+        if self.held.is_trying:
+            for lsn in lsns:
+                self.held.stored(lsn)
+
+    def _hold(self, frame: Frame, outcome: Outcome) -> bool:
+        if self.held.add(frame, outcome):
+            return True
+        self.rejected += self.held.give_up()
+        return self.held.add(frame, outcome)
 
     def halve(self, reason: str) -> None:
         """The first batch was refused whole: find the record at fault, or give up the one that it is."""
@@ -204,13 +262,30 @@ class Lane:
         """The stretch in work is settled. The cursor moves last: who waited for it finds the rest done."""
         self.backoff.succeed()
         self.unexpected = 0
+        if len(self.held) and self._is_far():
+            self.rejected += self.held.give_up()
+            if self.rejected:
+                return  # their letters come first
         self.settle(self.stretch_end)
 
     def settle(self, end: int) -> None:
-        """Everything below ``end`` is settled."""
+        """Everything below ``end`` is settled, but for what is held back."""
+        self.next = end
+        if len(self.held):
+            end = self.held.first(end)
+            if end < self.next and hasattr(self.source, "settle_ahead"):
+                self.source.settle_ahead(self.next)
         self.source.save_cursor(end)
         self.cursor = end
         if self.ahead:
             self.ahead = {lsn for lsn in self.ahead if lsn >= end}
         if self.cleared is not None and self.cleared[1] <= end:
             self.cleared = None
+
+    def _is_far(self) -> bool:
+        """Whether what lies behind the first record that is held takes up more of the spool than it may."""
+        most = getattr(self.source, "most_ahead", None)
+        if most is None:
+            return False
+        distance = self.source.distance  # type: ignore[attr-defined]
+        return bool(distance(self.held.first(self.stretch_end)) - distance(self.stretch_end) > most)

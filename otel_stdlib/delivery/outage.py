@@ -29,7 +29,7 @@ class OutageNotice:
 
     def failed(self, lane: Lane, text: str) -> None:
         """Report that it takes nothing, and what waits for it, once it has failed often enough."""
-        if lane.backoff.failures < self._after:
+        if max(lane.backoff.failures, lane.held.misses) < self._after:
             return
         self._reported |= say(
             f"failing:{self._name}",

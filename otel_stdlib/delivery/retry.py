@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-__all__ = ["LONGEST_ASKED", "Backoff", "asked_pause"]
+from otel_stdlib.delivery.contract import Outcome, Verdict
+from otel_stdlib.facts.errors import RetryableError
+
+__all__ = ["LONGEST_ASKED", "Backoff", "asked_pause", "to_retry"]
 
 #: No server makes us pause for longer, whatever it asks for: an hour-long ``Retry-After`` is likelier a mistake.
 LONGEST_ASKED = 3_600.0
+
+
+def to_retry(what: str, outcomes: Sequence[Outcome] | None) -> RetryableError:
+    """The error that tells of records which a target did not take for now, with its first reason."""
+    reasons = (o.reason for o in outcomes or () if o.verdict is Verdict.RETRY and o.reason)
+    return RetryableError(f"{what}: {next(reasons, 'no reason given')}")
 
 
 def asked_pause(seconds: float) -> float:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from array import array
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -18,6 +20,10 @@ from otel_stdlib.spool.reader import Chunk, Reader, Store
 from otel_stdlib.spool.writer import Spool
 
 __all__ = ["LiveSource", "LiveView", "OrphanSource", "Pick"]
+
+
+#: Bytes of the spool that may be delivered while a record before them waits, at most.
+_MOST_AHEAD = 128 << 20
 
 
 class Pick(NamedTuple):
@@ -171,6 +177,10 @@ class LiveSource(_Source):
         self._held: list[Sequence[Frame]] = []
         #: What was counted as lost, from and below, above the cursor.
         self._evicted: list[tuple[int, int]] = []
+        #: What is settled above the cursor, while a record below it waits: LSNs and severities.
+        self._ahead: list[tuple[array[int], bytearray]] = []
+        #: Bytes of the spool that may be settled above the cursor.
+        self.most_ahead = min(_MOST_AHEAD, spool.cap // 4)
 
     def read(self, start: int, max_records: int, max_bytes: int) -> Chunk:
         """Frames from ``start`` on."""
@@ -180,6 +190,16 @@ class LiveSource(_Source):
         if frames:
             self._held.append(frames)  # what is not for this destination too: it was counted as well
         return Chunk(self._pick(frames), end, damaged)
+
+    def settle_ahead(self, end: int) -> None:
+        """What lies below ``end`` is settled, but for what holds the cursor back. No record is kept for it."""
+        kept = _from(end, self._held)
+        count = sum(map(len, self._held)) - sum(map(len, kept))
+        done = list(itertools.islice(itertools.chain.from_iterable(self._held), count))
+        self._held = kept
+        if done:
+            lsns = array("q", (frame.lsn for frame in done))
+            self._ahead.append((lsns, bytearray(frame.severity for frame in done)))
 
     def claim(self, start: int, stop: int) -> int:
         """Note that what lies between is about to be evicted; the cursor. The keeper's thread."""
@@ -193,14 +213,20 @@ class LiveSource(_Source):
         with self._lock:
             super().save_cursor(lsn)
             held, self._held = self._held, _from(lsn, self._held)
+            ahead = [(each, bisect_left(each[0], lsn)) for each in self._ahead]
+            self._ahead = [(each[0][cut:], each[1][cut:]) for each, cut in ahead if cut < len(each[0])]
             if not self._evicted:
                 return
             ranges = self._evicted
             self._evicted = [(low, high) for low, high in ranges if high > lsn]
+        read = ((frame.lsn, frame.severity) for frame in itertools.chain.from_iterable(held))
+        noted = itertools.chain.from_iterable(
+            zip(each[0][:cut], each[1], strict=False) for each, cut in ahead
+        )
         rescued = Counter(
-            frame.severity
-            for frame in itertools.chain.from_iterable(held)
-            if frame.lsn < lsn and any(low <= frame.lsn < high for low, high in ranges)
+            severity
+            for number, severity in itertools.chain(read, noted)
+            if number < lsn and any(low <= number < high for low, high in ranges)
         )
         if rescued:
             self._on_rescued(rescued)

@@ -13,7 +13,7 @@ from otel_stdlib.handlers.elasticsearch.document import BulkWriter
 from otel_stdlib.handlers.elasticsearch.installer import install_template
 from otel_stdlib.handlers.elasticsearch.lookup import stored_ids
 from otel_stdlib.handlers.elasticsearch.options import ElasticsearchOptions
-from otel_stdlib.handlers.elasticsearch.outcome import refusal
+from otel_stdlib.handlers.elasticsearch.outcome import INDEX, refusal
 from otel_stdlib.handlers.elasticsearch.pace import Pace
 from otel_stdlib.handlers.elasticsearch.sender import BulkSender
 from otel_stdlib.handlers.elasticsearch.wire import UnknownOutcome, Wire
@@ -168,7 +168,13 @@ class ElasticsearchDestination:
     def _send(self, part: _Part) -> list[Outcome] | None:
         if self._sender is None:
             raise RetryableError("the destination is closed")
-        return self._sender.send(part[2])
+        outcomes = self._sender.send(part[2])
+        if outcomes is None:
+            return None
+        return [
+            outcome._replace(where=name) if outcome.where == INDEX else outcome
+            for outcome, name in zip(outcomes, part[1], strict=True)
+        ]
 
     def _collect(
         self, batch: Batch, parts: list[_Part], results: Sequence[list[Outcome] | Exception | None]

@@ -18,8 +18,10 @@ from otel_stdlib.delivery.contract import DUPLICATE, STORED, Outcome, Verdict
 from otel_stdlib.facts.errors import DeliveryError, PermanentError, RetryableError, ThrottledError
 from otel_stdlib.facts.secrets import mask_secrets
 
-__all__ = ["WAITING", "Answered", "explain", "read_items", "refusal", "retry_after"]
+__all__ = ["INDEX", "WAITING", "Answered", "explain", "read_items", "refusal", "retry_after"]
 
+#: Stands for its index in the outcome of a document that the state of the index keeps waiting.
+INDEX = "index"
 _RETRY_AFTER_MOST = 3_600.0
 _REASON_LENGTH = 1_000
 #: Answers of 400 that are about the cluster and not about the record: type, words of the reason, advice.
@@ -80,8 +82,9 @@ def read_items(body: object, count: int) -> Answered:
             outcomes.append(DUPLICATE)
         else:
             outcome, waits = _unstored(status, result.get("error"))
-            outcomes.append(outcome)
-            pressed = pressed or status in (429, 503)
+            # Which index that is the sender of the documents knows.
+            outcomes.append(outcome._replace(where=INDEX) if waits else outcome)
+            pressed = pressed or (status in (429, 503) and not waits)
             if waits:
                 alarm = outcome.reason
     everything = all(outcome is STORED for outcome in outcomes)
@@ -93,7 +96,7 @@ def _unstored(status: int, error: object) -> tuple[Outcome, bool]:
     text = f"{status} {explain(error)}".strip()
     if _is_a(error, _FAILED_ON_PURPOSE):
         return Outcome(Verdict.REJECTED, text), False
-    if status in (401, 403, 404):
+    if status in (401, 403, 404) or _is_blocked(error):
         return Outcome(Verdict.RETRY, text), True
     if status == 429 or status >= 500 or status == 408:
         return Outcome(Verdict.RETRY, text), False
@@ -101,6 +104,15 @@ def _unstored(status: int, error: object) -> tuple[Outcome, bool]:
     if advice:
         return Outcome(Verdict.RETRY, f"{text} ({advice})"), True
     return Outcome(Verdict.REJECTED, text), False
+
+
+def _is_blocked(error: object) -> bool:
+    """Whether the index has a block, which a server with a full disk answers with 429."""
+    return (
+        isinstance(error, Mapping)
+        and error.get("type") == "cluster_block_exception"
+        and str(error.get("reason", "")).startswith("index [")
+    )
 
 
 def _advice(error: object) -> str:

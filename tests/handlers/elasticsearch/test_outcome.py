@@ -41,6 +41,23 @@ def test_item(status: int, verdict: Verdict) -> None:
     assert (status in (429, 503)) == answered.pressed
 
 
+@pytest.mark.parametrize(
+    ("reason", "where"),
+    [
+        ("index [logs-acme] blocked by: [TOO_MANY_REQUESTS/12/disk usage exceeded ...];", "index"),
+        ("blocked by: [SERVICE_UNAVAILABLE/1/state not recovered / initialized];", ""),
+    ],
+)
+def test_a_block_of_one_index(reason: str, where: str) -> None:
+    """It is about that index's records and is no sign of pressure, whatever its status; others are."""
+    error = {"type": "cluster_block_exception", "reason": reason}
+    answered = read_items(items(429, error=error), 1)
+    assert answered.outcomes is not None
+    assert (Verdict.RETRY, where) == (answered.outcomes[0].verdict, answered.outcomes[0].where)
+    assert (where == "") == answered.pressed
+    assert (where != "") == bool(answered.alarm)
+
+
 def test_all_stored_needs_no_list() -> None:
     """The ordinary answer; failure stores are counted."""
     assert (None, 0, "", False, 0) == read_items(items(201, 201), 2)
