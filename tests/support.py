@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import pytest
 
-__all__ = ["THREAD_PREFIX", "eventually", "needs_kafka", "own_threads", "whole_lines"]
+__all__ = ["THREAD_PREFIX", "eventually", "needs_kafka", "own_threads", "take_over", "whole_lines"]
 
 T = TypeVar("T")
 
@@ -56,3 +56,12 @@ def whole_lines(path: Path) -> list[str]:
     except FileNotFoundError:
         return []
     return data.decode("utf-8", "surrogateescape").split("\n")[:-1]
+
+
+def take_over(fd: int, path: Path) -> int:
+    """Close a descriptor of the package's, and open a file of the application's with its number; that number."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.write(file, b"the application's")
+    os.dup2(file, fd)
+    os.close(file)
+    return fd

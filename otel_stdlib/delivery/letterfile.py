@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from otel_stdlib.facts.clock import monotonic
+from otel_stdlib.facts.descriptor import Descriptor
 from otel_stdlib.facts.filelock import try_lock
 from otel_stdlib.facts.threads import sleep
 
@@ -35,22 +36,24 @@ def hold(path: Path, *, create: bool = True, patience: float = _PATIENCE) -> Ite
     """The file's descriptor, with the lock that keeps every other process off it.
 
     Raises:
-        OSError: it cannot be opened, is a link, or is locked for longer than ``patience`` seconds.
+        OSError: it cannot be opened, is a link, is locked for longer than ``patience`` seconds, or the
+            application has closed it meanwhile.
     """
     deadline = monotonic() + patience
     while True:
-        fd = os.open(path, _FLAGS | (os.O_CREAT if create else 0), 0o600)
+        # While it waits for the lock the application may close it, and open a file of its own with its number.
+        file = Descriptor(os.open(path, _FLAGS | (os.O_CREAT if create else 0), 0o600))
         try:
-            _lock(fd, path, deadline)
-            if _has_name(fd, path):
-                yield fd
+            _lock(file, path, deadline)
+            if _has_name(file.fd, path):
+                yield file.fd
                 return
         finally:
-            os.close(fd)  # the lock goes with it
+            file.close()  # the lock is released with it
 
 
-def _lock(fd: int, path: Path, deadline: float) -> None:
-    while not try_lock(fd):
+def _lock(file: Descriptor, path: Path, deadline: float) -> None:
+    while not try_lock(file.fd):
         if monotonic() >= deadline:
             raise BlockingIOError(f"{path} is locked by another process")
         sleep(0.002)

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from otel_stdlib.delivery import letterfile
 from otel_stdlib.delivery.deadletter import DeadLetterFile
 from otel_stdlib.facts.identity import Identity
 from tests.delivery.parts import ORIGIN, frame
+from tests.support import take_over
 
 IDENTITY = Identity("elasticsearch", "https://logs:9200/app")
 
@@ -74,8 +76,10 @@ def test_a_full_disk_leaves_whole_lines(tmp_path: Path) -> None:
 import resource, signal
 from pathlib import Path
 from otel_stdlib.facts.identity import Identity
+from otel_stdlib.delivery import letterfile
 from otel_stdlib.delivery.deadletter import DeadLetterFile
 from tests.delivery.parts import ORIGIN, frame
+from tests.support import take_over
 letters = DeadLetterFile(Path({str(tmp_path / "d.jsonl")!r}), Identity("k", "x"))
 letters.write(ORIGIN, [(frame(1), "a")])
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
@@ -114,8 +118,10 @@ import sys
 from collections import Counter
 from pathlib import Path
 from otel_stdlib.facts.identity import Identity
+from otel_stdlib.delivery import letterfile
 from otel_stdlib.delivery.deadletter import DeadLetterFile
 from tests.delivery.parts import ORIGIN, frame
+from tests.support import take_over
 gone = Counter()
 letters = DeadLetterFile(Path({str(tmp_path / "d.jsonl")!r}), Identity("k", "x"), 20_000, gone.update)
 first = int(sys.argv[1])
@@ -148,3 +154,24 @@ def test_what_goes_is_counted_by_severity() -> None:
     kept = len(list(letters.read()))
     assert 0 < kept < 19
     assert gone == {9: 19 - kept}
+
+
+def test_a_descriptor_closed_by_the_application(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the file's lock is waited for: nothing is written into the application's file, which stays open."""
+    own: list[int] = []
+    try_lock = letterfile.try_lock
+
+    def busy_at_first(fd: int) -> bool:
+        if not own:
+            own.append(take_over(fd, tmp_path / "own"))
+            return False
+        return try_lock(fd)
+
+    monkeypatch.setattr(letterfile, "try_lock", busy_at_first)
+    letters = DeadLetterFile(tmp_path / "d.jsonl", IDENTITY)
+    with pytest.raises(OSError, match="closed by the application"):
+        letters.write(ORIGIN, [(frame(1), "a")])
+    assert os.pread(own[0], 100, 0) == b"the application's"
+    os.close(own[0])
+    letters.write(ORIGIN, [(frame(1), "a")])  # the next attempt
+    assert [letter["reason"] for letter in letters.read()] == ["a"]

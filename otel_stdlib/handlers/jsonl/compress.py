@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from otel_stdlib.facts.counters import Counters
+from otel_stdlib.facts.descriptor import Descriptor, DescriptorLost
 from otel_stdlib.facts.errors import RetryableError
 from otel_stdlib.facts.filelock import try_lock, unlock
 from otel_stdlib.facts.threads import Event, Lock, Thread
@@ -39,7 +40,7 @@ class Compressor:
         self._thread: Thread | None = None
         self._again = False
         #: Descriptors that a forked child must not keep.
-        self._open: list[int] = []
+        self._open: list[Descriptor] = []
 
     def wake(self) -> None:
         """Look for files to compress, soon. Never raises, never waits."""
@@ -64,9 +65,9 @@ class Compressor:
 
     def abandon(self) -> None:
         """In a forked child: close the inherited copies."""
-        fds, self._open = self._open, []
-        for fd in fds:
-            os.close(fd)
+        inherited, self._open = self._open, []
+        for each in inherited:
+            each.close()
 
     def _more(self) -> bool:
         with self._lock:
@@ -80,6 +81,8 @@ class Compressor:
             file = BlockFile(self._options, counters=self._counters)
             try:
                 self.compress_all(file)
+            except DescriptorLost:  # the application closed one: begin again
+                self._again = True
             except (OSError, RetryableError):
                 self._counters.add("compression_failed")
             finally:
@@ -101,51 +104,56 @@ class Compressor:
                     fd = os.open(file.backups.plain(number), _READ)
                 except FileNotFoundError:
                     break
-                with self._closing(fd):
-                    if not self._compress(file, fd):
+                with self._closing(fd) as source:
+                    if not self._compress(file, source):
                         break
 
-    def _compress(self, file: BlockFile, fd: int) -> bool:
-        """Replace one file, whatever its number is by the end; False when it is left as it is."""
-        before = os.fstat(fd)
+    def _compress(self, file: BlockFile, source: Descriptor) -> bool:
+        """Replace one file, whatever its number is by the end; False when it is left as it is.
+
+        Raises:
+            DescriptorLost: the application closed a descriptor on the way; the plain file stays.
+        """
+        before = os.fstat(source.fd)
         temporary = self._temporary(before.st_ino)
-        out = osio.open_private(temporary, 0, self._options.bits)
-        with self._closing(out):
-            if not _own(out, temporary):
+        with self._closing(osio.open_private(temporary, 0, self._options.bits)) as out:
+            if not _own(out.fd, temporary):
                 return False
-            os.ftruncate(out, 0)
+            os.ftruncate(out.fd, 0)
             try:
-                if not self._pack(fd, out):
+                if not self._pack(source, out):
                     os.unlink(temporary)
                     return False
-                osio.sync(out)
+                osio.sync(out.fd)
                 with file.hold():
-                    return self._swap(file, temporary, fd, before)
+                    return self._swap(file, temporary, source, before)
             except BaseException:
                 _unlink(temporary)
                 raise
 
     @contextmanager
-    def _closing(self, fd: int) -> Iterator[None]:
-        self._open.append(fd)
+    def _closing(self, fd: int) -> Iterator[Descriptor]:
+        descriptor = Descriptor(fd)
+        self._open.append(descriptor)
         try:
-            yield
+            yield descriptor
         finally:
-            self._open.remove(fd)
-            os.close(fd)
+            self._open = [each for each in self._open if each is not descriptor]
+            descriptor.close()
 
-    def _pack(self, fd: int, out: int) -> bool:
+    def _pack(self, source: Descriptor, out: Descriptor) -> bool:
         engine = zlib.compressobj(6, zlib.DEFLATED, 31)
-        while data := os.read(fd, _PIECE):
+        # ``fd`` looks each time: a large file takes long enough for an application to become a daemon meanwhile.
+        while data := os.read(source.fd, _PIECE):
             if self._stop.is_set():
                 return False
-            osio.write_all(out, (engine.compress(data),))
-        osio.write_all(out, (engine.flush(),))
+            osio.write_all(out.fd, (engine.compress(data),))
+        osio.write_all(out.fd, (engine.flush(),))
         return True
 
-    def _swap(self, file: BlockFile, temporary: str, fd: int, before: os.stat_result) -> bool:
+    def _swap(self, file: BlockFile, temporary: str, source: Descriptor, before: os.stat_result) -> bool:
         number = file.backups.number_of(before.st_ino)
-        after = os.fstat(fd)
+        after = os.fstat(source.fd)
         changed = (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns)
         if number is None or changed:  # rotated away meanwhile, or somebody still writes to it
             os.unlink(temporary)
@@ -172,11 +180,12 @@ class Compressor:
                 fd = os.open(path, _READ)
             except FileNotFoundError:
                 continue
+            unfinished = Descriptor(fd)
             try:
-                if _own(fd, path):
+                if _own(unfinished.fd, path):
                     os.unlink(path)
             finally:
-                os.close(fd)
+                unfinished.close()
 
 
 def _own(fd: int, path: str) -> bool:

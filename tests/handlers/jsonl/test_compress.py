@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from otel_stdlib.facts.counters import Counters
+from otel_stdlib.facts.descriptor import Descriptor
 from otel_stdlib.handlers.jsonl import BlockFile, JSONLOptions
 from otel_stdlib.handlers.jsonl.compress import Compressor, _own
 from tests.handlers.jsonl.support import batch, destination, expected, files, uids
+from tests.support import eventually, take_over
 
 
 @pytest.fixture
@@ -29,9 +31,9 @@ class _Disturbed(Compressor):
         super().__init__(JSONLOptions(target, backup_count=99), Counters())
         self.target = target
 
-    def _pack(self, fd: int, out: int) -> bool:
-        done = super()._pack(fd, out)
-        self.disturb(fd)
+    def _pack(self, source: Descriptor, out: Descriptor) -> bool:
+        done = super()._pack(source, out)
+        self.disturb(source.fd)
         return done
 
     def disturb(self, fd: int) -> None:
@@ -134,3 +136,31 @@ def test_closing_stops_a_compression(target: Path) -> None:
     slow.wake()  # after the end nothing starts any more
     assert slow._thread is None
     assert expected([batch(0, 30)]) == uids(target)
+
+
+@pytest.mark.parametrize("which", ["source", "result"])
+def test_descriptors_closed_by_the_application(
+    target: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    which: str,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Not a byte is written into the application's file, it stays open, and the work is done in the next try."""
+    own: list[int] = []
+    pack = Compressor._pack
+
+    def closed_before(self: Compressor, source: Descriptor, out: Descriptor) -> bool:
+        if not own:
+            own.append(take_over(source.fd if which == "source" else out.fd, tmp_path / "own"))
+        return pack(self, source, out)
+
+    monkeypatch.setattr(Compressor, "_pack", closed_before)
+    compressor = Compressor(JSONLOptions(target, backup_count=99), Counters())
+    compressor.wake()
+    eventually(lambda: all(path.suffix == ".gz" for path in files(target) if path != target), 60)
+    compressor.close(60)
+    assert os.pread(own[0], 100, 0) == b"the application's"
+    os.close(own[0])
+    assert sum(uids(target).values()) == 30
+    assert "closed file descriptors of otel_stdlib" in capfd.readouterr().err
