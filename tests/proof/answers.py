@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.proof.row import LETTER, STORED, TAKEN, WAITS, Row
 from tests.proof.rows_elasticsearch import ROWS as ELASTICSEARCH
+from tests.proof.rows_jsonl import ROWS as JSONL
 from tests.proof.rows_kafka import ROWS as KAFKA
 from tests.proof.rows_otlp import ROWS as OTLP
 from tests.proof.rows_otlp_grpc import ROWS as OTLP_GRPC
@@ -20,7 +21,7 @@ from tests.proof.rows_postgres_rows import ROWS as POSTGRES_ROWS
 
 __all__ = ["LETTER", "PAGE", "ROWS", "STORED", "TAKEN", "WAITS", "Row", "page_with", "rows_of", "table"]
 
-ROWS = (*ELASTICSEARCH, *POSTGRES, *POSTGRES_ROWS, *OTLP, *OTLP_GRPC, *KAFKA)
+ROWS = (*ELASTICSEARCH, *POSTGRES, *POSTGRES_ROWS, *OTLP, *OTLP_GRPC, *KAFKA, *JSONL)
 PAGE = Path(__file__).parents[2] / "docs" / "outages.md"
 _HEAD = "| destination | situation | what happens | what you have to do |"
 
