@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import yaml
 
 from otel_stdlib.config.errors import ConfigFileError, Path, Place, Problem
+from otel_stdlib.facts.filestate import FileState
 
 __all__ = ["Document", "is_plain_tuple", "parse_yaml", "read_yaml", "wrap_mapping"]
 
@@ -31,13 +32,15 @@ class Document:
     """A configuration's values and where they stand.
 
     ``plain`` has the paths of text that stood without quotes: what variables make of it is read
-    as YAML again.
+    as YAML again. ``read_files`` are the other files that values came from, each as it was before it
+    was read.
     """
 
     value: Any
     file: str
     places: dict[Path, Place] = field(default_factory=dict)
     plain: set[Path] = field(default_factory=set)
+    read_files: dict[str, FileState] = field(default_factory=dict)
 
     def place(self, path: Path) -> Place:
         """The place of a path, or of the nearest one above it that is there."""

@@ -2,6 +2,7 @@
 
 A value that is nothing but unquoted text is read as YAML again when a variable was put in, so
 ``port: ${PORT:-5432}`` is a number; in quotes, or under the name of a secret, it stays text.
+A secret remembers what it was made from, so that it can be read again when it has been rotated.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -16,7 +18,9 @@ import yaml
 
 from otel_stdlib.config.document import Document, is_plain_tuple
 from otel_stdlib.config.errors import Path, Problem
+from otel_stdlib.facts.filestate import FileState, look
 from otel_stdlib.facts.options import nearest
+from otel_stdlib.facts.renewal import RenewableSecret
 from otel_stdlib.facts.secrets import Secret, is_secret_name
 from otel_stdlib.facts.unexpanded import Expanded
 
@@ -42,16 +46,24 @@ class Environment:
 
     def __init__(self, environ: Mapping[str, str] | None = None, folders: tuple[str, ...] = ()) -> None:
         self._environ: Mapping[str, str] = os.environ if environ is None else environ
+        self._folders = folders
         #: What to add when a variable is missing.
         self.note = ""
         self._file: Mapping[str, str | None] = {}
+        #: The ``.env`` file that is used, and what it was like before it was read.
+        self.read_files: dict[str, FileState] = {}
         for folder in folders:
             path = os.path.join(folder, ".env")
             if os.path.isfile(path):
                 self._read(path)
                 return
 
+    def renewed(self) -> Environment:
+        """The variables of now."""
+        return Environment(self._environ, self._folders)
+
     def _read(self, path: str) -> None:
+        self.read_files[path] = look(path)
         try:
             from dotenv import dotenv_values
         except ImportError:
@@ -79,6 +91,7 @@ def expand(document: Document, environment: Environment) -> list[Problem]:
     """
     expander = _Expander(document, environment)
     document.value = expander.walk(document.value, (), None)
+    document.read_files.update(environment.read_files)
     return expander.problems
 
 
@@ -114,48 +127,65 @@ class _Expander:
     def _text(self, text: str, path: Path, secret: bool) -> Any:
         if "$" not in text:
             return Secret(text) if secret else text
+        filling = _Filling(self._environment, self._document.read_files)
         try:
-            result, hidden = self._put_in(text)
+            result = filling.fill(text)
         except ValueError as error:
             self.problems.append(self._document.problem(path, str(error)))
             return None
-        if secret or hidden:
-            return Secret(result)
+        if secret or filling.hidden:
+            return RenewableSecret.of(result, partial(_fill_again, text, self._environment))
         if path in self._document.plain and result != text and not text.startswith("$$"):
             return _read_again(result)
         return Expanded(result) if result != text and "${" in result else result
 
-    def _put_in(self, text: str) -> tuple[str, bool]:
-        """``text`` with its variables replaced, and whether a secret is among them."""
-        hidden = False
 
-        def replace(match: re.Match[str]) -> str:
-            nonlocal hidden
-            if match["escaped"]:
-                return "$"
-            if match["open"]:
-                raise ValueError("'${' is never closed; a dollar sign itself is '$$'")
-            body = match["name"] or match["body"]
-            if body.startswith("file:"):
-                hidden = True
-                return _read_secret(self._put_in(body[5:])[0])
-            parts = _BODY.fullmatch(body)
-            if parts is None:
-                raise ValueError(
-                    f"{match[0]!r} is no variable: write ${{NAME}}, ${{NAME:-default}} or ${{file:path}}"
-                )
-            value = self._environment.get(parts["name"])
-            hidden = hidden or is_secret_name(parts["name"])
-            # As in a shell, ``:-`` also stands in for an empty value.
-            if value or (value is not None and parts["default"] is None):
-                return value
-            if parts["default"] is None:
-                raise ValueError(self._missing(parts["name"]))
-            default, inner = self._put_in(parts["default"])
-            hidden = hidden or inner
-            return default
+def _fill_again(text: str, environment: Environment) -> str:
+    return _Filling(environment.renewed(), {}).fill(text)
 
-        return _VARIABLE.sub(replace, text), hidden
+
+class _Filling:
+    """Puts variables and files into a text. ``read_files`` gets the files, each as it was before it was read."""
+
+    def __init__(self, environment: Environment, read_files: dict[str, FileState]) -> None:
+        self._environment = environment
+        self._read_files = read_files
+        #: Whether a secret was among what was put in.
+        self.hidden = False
+
+    def fill(self, text: str) -> str:
+        """``text`` with its variables replaced.
+
+        Raises:
+            ValueError: one has no value, or is none.
+        """
+        return _VARIABLE.sub(self._replace, text)
+
+    def _replace(self, match: re.Match[str]) -> str:
+        if match["escaped"]:
+            return "$"
+        if match["open"]:
+            raise ValueError("'${' is never closed; a dollar sign itself is '$$'")
+        body = match["name"] or match["body"]
+        if body.startswith("file:"):
+            self.hidden = True
+            path = self.fill(body[5:])
+            if os.path.isabs(path):
+                self._read_files.setdefault(path, look(path))
+            return _read_secret(path)
+        parts = _BODY.fullmatch(body)
+        if parts is None:
+            raise ValueError(
+                f"{match[0]!r} is no variable: write ${{NAME}}, ${{NAME:-default}} or ${{file:path}}"
+            )
+        value = self._environment.get(parts["name"])
+        self.hidden = self.hidden or is_secret_name(parts["name"])
+        # As in a shell, ``:-`` also stands in for an empty value.
+        if value or (value is not None and parts["default"] is None):
+            return value
+        if parts["default"] is None:
+            raise ValueError(self._missing(parts["name"]))
+        return self.fill(parts["default"])
 
     def _missing(self, name: str) -> str:
         near = nearest(name, self._environment.names(), listed=False)

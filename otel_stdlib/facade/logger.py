@@ -16,9 +16,10 @@ from otel_stdlib.facade.assembly import Assembly, assemble, structure
 from otel_stdlib.facade.health import closed_status, health_status
 from otel_stdlib.facade.levels import Levels
 from otel_stdlib.facade.methods import LoggingMethods
-from otel_stdlib.facade.watch import Watcher, look
+from otel_stdlib.facade.watch import Watcher
 from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.errors import ConfigError, StateError
+from otel_stdlib.facts.filestate import FileState, look
 from otel_stdlib.facts.threads import RLock
 
 __all__ = ["OTelLogger"]
@@ -92,7 +93,8 @@ class OTelLogger(LoggingMethods):
     def _load(
         self, path: str | None, overrides: Mapping[str, Any], strict: bool, *, must_be_good: bool
     ) -> None:
-        seen = look(path)  # before it is read: what changes meanwhile is read again
+        # Before it is read: what changes meanwhile is read again.
+        files = {} if path is None else {path: look(path)}
         settings, problems, document = self._read(path, overrides, strict, must_be_good)
         current = self._assembly
         is_same = not problems and not self._problems and structure(settings) == structure(self._settings)
@@ -106,7 +108,7 @@ class OTelLogger(LoggingMethods):
             self._replace(fresh, settings)
             self._note(problems, fresh.problems)
         self.source = (path, dict(overrides), strict)
-        self._watch(path, seen)
+        self._watch({**files, **document.read_files})
 
     def _read(
         self, path: str | None, overrides: Mapping[str, Any], strict: bool, must_be_good: bool
@@ -159,12 +161,12 @@ class OTelLogger(LoggingMethods):
         for name, problem in found:
             say(f"config:{problem}", f"{problem}: the back end {name!r} is replaced by a file")
 
-    def _watch(self, path: str | None, seen: tuple[int, ...] | None) -> None:
+    def _watch(self, files: dict[str, FileState]) -> None:
         settings, watcher = self._settings, self._watcher
-        wanted = path is not None and (settings.watch or settings.reload_signal is not None)
-        looked_at = path if settings.watch else None
+        wanted = bool(files) and (settings.watch or settings.reload_signal is not None)
+        looked_at = files if settings.watch else {}
         if watcher is not None and wanted and watcher.signal_name == settings.reload_signal:
-            watcher.change(looked_at, settings.reload_interval, seen)
+            watcher.change(looked_at, settings.reload_interval)
             return
         self._watcher = None
         if watcher is not None:
@@ -172,7 +174,7 @@ class OTelLogger(LoggingMethods):
             watcher.stop(wait=False)
         if wanted:
             self._watcher = Watcher(
-                looked_at, settings.reload_interval, settings.reload_signal, self._reload_and_say, seen
+                looked_at, settings.reload_interval, settings.reload_signal, self._reload_and_say
             )
             self._watcher.start()
 

@@ -1,59 +1,47 @@
-"""Loading a configuration again when its file changes or a signal comes, without anybody's event loop."""
+"""Loading a configuration again when a file of it changes or a signal comes, without anybody's event loop."""
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Any
 
 from otel_stdlib.facts.diagnostics import say
+from otel_stdlib.facts.filestate import FileState, look
 from otel_stdlib.facts.threads import Event, Thread
 
-__all__ = ["Watcher", "look"]
-
-
-def look(path: str | None) -> tuple[int, ...] | None:
-    """What changes with the file. An editor's rename gives another inode."""
-    if path is None:
-        return None
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
+__all__ = ["Watcher"]
 
 
 class Watcher:
-    """A thread that looks at a file now and then.
+    """A thread that looks at files now and then.
 
     Args:
-        path: the file; None: only the signal counts.
+        files: the files, each with what ``look`` gave before it was read: a change since then is one,
+            while a file that is away is waited for. None at all: only the signal counts.
         interval: seconds between looks.
         signal_name: for example ``SIGHUP``; None: no signal. The handler that was there before is
             called as well. It can be set from the main thread only; elsewhere that is said.
         on_change: called on the thread. What it raises is said and does not end the thread.
-        seen: what ``look`` gave before the file was read: a change since then is one.
     """
 
     def __init__(
         self,
-        path: str | None,
+        files: Mapping[str, FileState],
         interval: float,
         signal_name: str | None,
         on_change: Callable[[], None],
-        seen: tuple[int, ...] | None,
     ) -> None:
         self.signal_name = signal_name
-        self._path = path
+        self._seen = dict(files)
         self._interval = interval
         self._signal = None if signal_name is None else signal.Signals[signal_name]
         self._on_change = on_change
         self._wake = Event()
         self._stopping = False
         self._signalled = False
-        self._seen = seen
         self._thread: Thread | None = None
         self._before: Any = None
         self._pid = os.getpid()
@@ -89,11 +77,9 @@ class Watcher:
         except RuntimeError:
             return
 
-    def change(self, path: str | None, interval: float, seen: tuple[int, ...] | None) -> None:
-        """Look at another file, or at another pace. The signal stays: only the main thread could set it anew."""
-        if path != self._path:
-            self._path = path
-            self._seen = seen
+    def change(self, files: Mapping[str, FileState], interval: float) -> None:
+        """Look at other files, or at another pace. The signal stays: only the main thread could set it anew."""
+        self._seen = dict(files)
         self._interval = interval
 
     def stop(self, *, wait: bool = True) -> None:
@@ -123,12 +109,13 @@ class Watcher:
             self._check()
 
     def _check(self) -> None:
-        found = look(self._path)
-        changed = found is not None and found != self._seen
+        seen = self._seen
+        found = {path: look(path) for path in seen}
+        changed = {path: state for path, state in found.items() if state is not None and state != seen[path]}
         if not changed and not self._signalled:
             return
         self._signalled = False
-        self._seen = found if found is not None else self._seen
+        seen.update(changed)
         try:
             self._on_change()
         except Exception as error:  # a loop cannot die

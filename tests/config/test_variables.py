@@ -13,6 +13,8 @@ import pytest
 from otel_stdlib.config.document import parse_yaml
 from otel_stdlib.config.errors import Problem
 from otel_stdlib.config.variables import Environment, expand
+from otel_stdlib.facts.filestate import look
+from otel_stdlib.facts.renewal import renewed
 from otel_stdlib.facts.secrets import Secret, is_secret_name, mask
 
 
@@ -225,3 +227,36 @@ class TestMask:
         secret = Secret("hunter2")
         assert "'***'" == f"{secret!r}"
         assert "hunter2" == f"{secret}" == str(secret)
+
+
+class TestRenewal:
+    def test_files_and_variables_are_read_again(self, tmp_path: Path) -> None:
+        """Inside longer texts too; variables as they are by then."""
+        path = tmp_path / "pw"
+        path.write_text("one\n")
+        environ = {"TOKEN": "t1", "USER": "u"}
+        document = parse_yaml(f"dsn: 'pg://u:${{file:{path}}}@h'\nh: 'Bearer ${{TOKEN}}'\nplain: $USER\n")
+        assert [] == expand(document, Environment(environ))
+        assert {"dsn": "pg://u:one@h", "h": "Bearer t1", "plain": "u"} == document.value
+        path.write_text("two\n")
+        environ.update(TOKEN="t2", USER="v")
+        assert {"dsn": "pg://u:two@h", "h": "Bearer t2", "plain": "u"} == renewed(document.value)
+
+    def test_a_changed_dotenv(self, tmp_path: Path) -> None:
+        """Its variables are those of now."""
+        pytest.importorskip("dotenv")
+        (tmp_path / ".env").write_text("PASSWORD=one\n")
+        document = parse_yaml("password: $PASSWORD\n")
+        assert [] == expand(document, Environment({}, (str(tmp_path),)))
+        (tmp_path / ".env").write_text("PASSWORD=two\n")
+        assert {"password": "two"} == renewed(document.value)
+        assert [str(tmp_path / ".env")] == list(document.read_files)
+
+    def test_the_files_of_a_document(self, tmp_path: Path) -> None:
+        """Each as it was before it was read; a missing one too, which may come."""
+        path = tmp_path / "pw"
+        path.write_text("one\n")
+        before = look(path)
+        document = parse_yaml(f"a: ${{file:{path}}}\nb: ${{file:{tmp_path}/none}}\nc: ${{file:relative}}\n")
+        assert 2 == len(expand(document, Environment({})))
+        assert {str(path): before, f"{tmp_path}/none": None} == document.read_files

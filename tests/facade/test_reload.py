@@ -177,6 +177,43 @@ class TestByFile:
         eventually(lambda: logger.settings.reload_interval == 0.03)
         assert before == reloaders()
 
+    def test_a_changed_secret_is_seen(self, records: Records, write_config: Write, tmp_path: Path) -> None:
+        """A file that the configuration takes a value from counts as a part of it, also when it was away."""
+
+        def put(name: str) -> None:
+            (tmp_path / "new").write_text(f"{name}\n")
+            (tmp_path / "new").replace(tmp_path / "name")
+
+        put("a")
+        logger = configure_logger(
+            write_config(WATCHED.replace("$OUT/a.jsonl", "'$OUT/${file:$OUT/name}.jsonl'"))
+        )
+        log_info("a")
+        for name in ("b", "c"):
+            (tmp_path / "name").unlink()
+            put(name)
+            eventually(
+                lambda name=name: logger.settings.backends[0].config["log_file"].endswith(f"/{name}.jsonl")
+            )
+            log_info(name)
+        logger.close()
+        assert (["a"], ["b"], ["c"]) == tuple(bodies(records(f"{name}.jsonl")) for name in "abc")
+
+    def test_a_secret_that_was_missing(
+        self, records: Records, write_config: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Once its file is there the configuration is loaded again."""
+        logger = configure_logger(
+            write_config(WATCHED.replace("$OUT/a.jsonl", "'$OUT/${file:$OUT/name}.jsonl'"))
+        )
+        assert "cannot be read" in capsys.readouterr().err
+        (tmp_path / "new").write_text("late")
+        (tmp_path / "new").replace(tmp_path / "name")
+        eventually(lambda: logger.settings.backends)
+        log_info("late")
+        logger.close()
+        assert ["late"] == bodies(records("late.jsonl"))
+
     def test_a_file_that_goes_away(self, records: Records, write_config: Write) -> None:
         """Nothing happens until it is back."""
         path = write_config(WATCHED)

@@ -18,6 +18,7 @@ from otel_stdlib.handlers.elasticsearch.pace import Pace
 from otel_stdlib.handlers.elasticsearch.sender import BulkSender
 from otel_stdlib.handlers.elasticsearch.wire import UnknownOutcome, Wire
 from otel_stdlib.handlers.parallel import merge_answers, run_together
+from otel_stdlib.handlers.renewal import with_new_secrets
 from otel_stdlib.spool.frame import Frame
 
 __all__ = ["ElasticsearchDestination", "identity_of"]
@@ -70,15 +71,26 @@ class ElasticsearchDestination:
 
     def open(self) -> None:
         """Make the client and the template. Cheap after the first time."""
-        if self._wire is None:
-            self._wire = Wire(self._options)
-            self._sender = BulkSender(self._wire, self._pace, self.counters, self.name)
+        wire = self._connected()
         if self.template is None:
             if self._options.template is False:
                 self.probe()
                 self.template = "off"
             else:
-                self.template = install_template(self._wire, self._options)
+                self.template = install_template(wire, self._options)
+
+    def _connected(self) -> Wire:
+        """The client, with the credentials and the authorities of now: one of them may have been refused."""
+        if self._wire is not None and self._wire.is_outdated:
+            self.close()
+        options = with_new_secrets(self._options, identity_of)
+        if self._wire is None:
+            self._wire = Wire(options)
+            self._sender = BulkSender(self._wire, self._pace, self.counters, self.name)
+        elif options is not self._options:
+            self._wire.use(options)
+        self._options = options
+        return self._wire
 
     def position(self, origin: Origin) -> int | None:
         """None: only the documents themselves know."""
@@ -86,15 +98,13 @@ class ElasticsearchDestination:
 
     def probe(self) -> None:
         """Ask whether the server answers and knows us."""
-        if self._wire is None:
-            self._wire = Wire(self._options)
-            self._sender = BulkSender(self._wire, self._pace, self.counters, self.name)
-        reply = self._wire.request("HEAD", "/")
+        wire = self._connected()
+        reply = wire.request("HEAD", "/")
         if reply.status == 400:
-            reply = self._wire.request("GET", "/")  # the answer to HEAD has no reason
+            reply = wire.request("GET", "/")  # the answer to HEAD has no reason
         # 403: alive, and we may not ask; a key that can only create documents is enough to deliver.
         if reply.status not in (200, 403):
-            error = refusal(reply.status, reply.headers, reply.body, self._wire.where)
+            error = refusal(reply.status, reply.headers, reply.body, wire.where)
             raise error if isinstance(error, RetryableError) else RetryableError(str(error))
 
     def deliver(self, batch: Batch) -> Sequence[Outcome] | None:

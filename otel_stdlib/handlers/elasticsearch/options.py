@@ -12,6 +12,7 @@ from otel_stdlib.facts.errors import ConfigError
 from otel_stdlib.facts.options import check_choice, check_flag, check_names, check_seconds, check_whole
 from otel_stdlib.handlers.elasticsearch.naming import DataStream, IndexPattern
 from otel_stdlib.handlers.lifetime import ConnectionOptions
+from otel_stdlib.handlers.renewal import Renewable, make_renewable
 
 __all__ = ["ATTRIBUTE_MAPPINGS", "MAPPINGS", "ElasticsearchOptions"]
 
@@ -23,7 +24,7 @@ _FLAGS = ("verify_certs", "gzip", "logsdb")
 
 
 @dataclass(frozen=True)
-class ElasticsearchOptions(ConnectionOptions):
+class ElasticsearchOptions(ConnectionOptions, Renewable):
     """Where records are stored and how. Times in seconds, sizes in bytes.
 
     Raises:
@@ -136,7 +137,7 @@ class ElasticsearchOptions(ConnectionOptions):
         """
         known = [item.name for item in fields(cls) if item.init]
         check_names(options, known, "unknown option {} for Elasticsearch")
-        return cls(**options)
+        return make_renewable(cls(**options), cls.of, options)
 
 
 def _hosts(value: object) -> tuple[tuple[str, ...], tuple[str, str] | None]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
 
 from otel_stdlib.facts.clock import monotonic
 from otel_stdlib.facts.diagnostics import debug_logger
 from otel_stdlib.facts.errors import ConfigError, MissingExtraError, RetryableError
+from otel_stdlib.facts.filestate import look
 from otel_stdlib.facts.forks import ForkRegistry
 from otel_stdlib.facts.imports import load, load_if_green
 from otel_stdlib.facts.secrets import mask_secrets
@@ -20,6 +20,8 @@ __all__ = ["Handle", "check_settings", "error_text", "leave_behind", "require_cl
 
 #: librdkafka reads these once, when a client is made.
 _FILES = ("ssl.ca.location", "ssl.certificate.location", "ssl.key.location", "ssl.keystore.location")
+#: It takes others while it lives.
+_CREDENTIALS = ("sasl.username", "sasl.password")
 _PROBE = "otel.stdlib.end.of.settings"
 #: The longest that a look at the cluster takes.
 _LOOK = 5.0
@@ -85,8 +87,10 @@ class Handle:
         #: What librdkafka said last about its connections.
         self.last_error = ""
         self.fatal = False
+        self._settings = {**settings}
         self._files = [str(settings[name]) for name in _FILES if settings.get(name)]
-        self._read = _versions(self._files)
+        self._read = [look(path) for path in self._files]
+        self._outgrown = False
         #: No broker can be reached, by what librdkafka reported last. It reports this once an outage.
         self.is_down = False
         try:
@@ -104,8 +108,17 @@ class Handle:
 
     @property
     def is_outdated(self) -> bool:
-        """Whether a certificate's file is another one by now than the client has read."""
-        return _versions(self._files) != self._read
+        """Whether the settings, or a certificate's file, are others by now than the client was made with."""
+        return self._outgrown or [look(path) for path in self._files] != self._read
+
+    def use(self, settings: Mapping[str, Any]) -> None:
+        """Take other settings, as far as a client can: the name and the password of SASL."""
+        before, self._settings = self._settings, {**settings}
+        changed = {name for name in {*before, *settings} if before.get(name) != settings.get(name)}
+        if changed and changed.issubset(_CREDENTIALS) and all(settings.get(name) for name in _CREDENTIALS):
+            self.producer.set_sasl_credentials(*(str(settings[name]) for name in _CREDENTIALS))
+        elif changed:
+            self._outgrown = True
 
     def _on_error(self, error: Any) -> None:
         self.fatal = self.fatal or error.fatal()
@@ -181,19 +194,6 @@ class Handle:
         except Exception as error:
             debug_logger.debug("purging a producer: %s", error)
         del producer
-
-
-def _versions(paths: Sequence[str]) -> list[tuple[int, int, int] | None]:
-    """What tells one content of a file from another; None where there is no such file."""
-    found: list[tuple[int, int, int] | None] = []
-    for path in paths:
-        try:
-            status = os.stat(path)
-        except OSError:
-            found.append(None)
-        else:
-            found.append((status.st_ino, status.st_size, status.st_mtime_ns))
-    return found
 
 
 def error_text(error: BaseException) -> str:

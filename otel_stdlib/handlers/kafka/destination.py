@@ -12,6 +12,7 @@ from otel_stdlib.facts.identity import Identity
 from otel_stdlib.handlers.kafka.options import KafkaOptions
 from otel_stdlib.handlers.kafka.plain import PlainSender
 from otel_stdlib.handlers.kafka.transaction import TransactionalSender
+from otel_stdlib.handlers.renewal import with_new_secrets
 
 __all__ = ["KafkaDestination", "identity_of"]
 
@@ -48,12 +49,20 @@ class KafkaDestination:
             else PlainSender(options, self.counters, self._wait)
         )
 
+    def _renewed_sender(self) -> PlainSender | TransactionalSender:
+        """The sender, with the secrets of now: the ones of before may have been refused."""
+        options = with_new_secrets(self.options, identity_of)
+        if options is not self.options:
+            self.options = options
+            self._sender.use(options)
+        return self._sender
+
     def _wait(self) -> None:
         self.meanwhile()
 
     def open(self) -> None:
         """Make the producer where there is none; ask the brokers whether they and the topic are there."""
-        self._sender.open()
+        self._renewed_sender().open()
 
     def position(self, origin: Origin) -> int | None:
         """The cursor that was committed with the last transaction; None without transactions."""
@@ -75,7 +84,7 @@ class KafkaDestination:
 
     def probe(self) -> None:
         """Ask whether brokers answer."""
-        self._sender.probe()
+        self._renewed_sender().probe()
 
     def forget(self, origin: Origin) -> None:
         """Drop what is kept of an origin, at the brokers too."""

@@ -12,6 +12,7 @@ from otel_stdlib.facts.errors import ConfigError
 from otel_stdlib.facts.options import check_flag, check_names, check_seconds, check_whole
 from otel_stdlib.handlers.kafka.naming import TopicPattern
 from otel_stdlib.handlers.lifetime import ConnectionOptions
+from otel_stdlib.handlers.renewal import Renewable, make_renewable
 
 __all__ = ["KafkaOptions"]
 
@@ -33,7 +34,7 @@ _OWNED = {
 
 
 @dataclass(frozen=True)
-class KafkaOptions(ConnectionOptions):
+class KafkaOptions(ConnectionOptions, Renewable):
     """Where records go and how. Times in seconds, sizes in bytes.
 
     Raises:
@@ -117,7 +118,7 @@ class KafkaOptions(ConnectionOptions):
         """
         known = [item.name for item in fields(cls) if item.init]
         check_names(options, known, "unknown option {} for Kafka (librdkafka's own go under 'client')")
-        return cls(**options)
+        return make_renewable(cls(**options), cls.of, options)
 
 
 def _servers(value: object) -> tuple[str, ...]:

@@ -44,10 +44,20 @@ class PlainSender:
         self._counters = counters
         self._meanwhile = meanwhile
         # Without an end: a message that librdkafka gave up may be stored all the same.
-        self._settings: dict[str, Any] = {**options.settings, "message.timeout.ms": 0}
+        self._own: dict[str, Any] = {"message.timeout.ms": 0}
         self._handle: Handle | None = None
         #: By spool: reports that came, or are to come, for records that are not settled.
         self._reports: dict[str, dict[int, Report]] = {}
+
+    def use(self, options: KafkaOptions) -> None:
+        """Take options with other secrets: with a new producer only where the present one cannot, and fails."""
+        self._options = options
+        if self._handle is not None:
+            self._handle.use(self._settings)
+
+    @property
+    def _settings(self) -> dict[str, Any]:
+        return {**self._options.settings, **self._own}
 
     def open(self) -> None:
         """Make the producer and see that brokers answer.
@@ -146,7 +156,7 @@ class PlainSender:
         if any(report is WAITING for reports in self._reports.values() for report in reports.values()):
             return  # these would be sent twice
         size = int(self._settings.get("batch.size", 1_000_000))
-        self._settings["batch.size"] = max(1, size // 4)
+        self._own["batch.size"] = max(1, size // 4)
         self._counters.add("batches_made_smaller")
         self._discard()
 

@@ -40,6 +40,11 @@ class TransactionalSender:
         self._producers: OrderedDict[str, SpoolProducer] = OrderedDict()
         self._probe: Handle | None = None
 
+    def use(self, options: KafkaOptions) -> None:
+        """Take options with other secrets, in new producers."""
+        self.close()
+        self._options = options
+
     def open(self) -> None:
         """See that brokers answer.
 

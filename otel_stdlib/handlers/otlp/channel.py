@@ -90,7 +90,7 @@ class GRPCExchange:
         self._options = options
         self._counters = counters
         self._url = options.url
-        self._metadata = tuple(options.sent_headers.items())
+        self.use(options)
         #: A call got no answer, or no secure connection: what looks alive may be dead, and files may be newer.
         self._doubtful = Event()
         self._channel: Any = None
@@ -102,6 +102,10 @@ class GRPCExchange:
         if self._doubtful.is_set() or self._lifetime.is_over:
             self._channel.close()
             self._make()
+
+    def use(self, options: OTLPOptions) -> None:
+        """The metadata of the next call."""
+        self._metadata = tuple(options.sent_headers.items())
 
     def send(self, body: bytes, content_type: str) -> Partial:
         """One call."""

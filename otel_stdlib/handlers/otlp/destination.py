@@ -22,6 +22,7 @@ from otel_stdlib.handlers.otlp.outcome import Partial
 from otel_stdlib.handlers.otlp.size import RequestSize
 from otel_stdlib.handlers.otlp.wire import UnknownOutcome
 from otel_stdlib.handlers.parallel import merge_answers, run_together
+from otel_stdlib.handlers.renewal import with_new_secrets
 from otel_stdlib.spool.frame import Frame
 
 __all__ = ["OTLPDestination", "identity_of"]
@@ -85,7 +86,7 @@ class OTLPDestination:
 
     def open(self) -> None:
         """Make the client; it connects with the first request."""
-        self._client().open()
+        self._renewed_client().open()
 
     def position(self, origin: Origin) -> int | None:
         """None: an OTLP server cannot be asked."""
@@ -93,7 +94,7 @@ class OTLPDestination:
 
     def probe(self) -> None:
         """Ask whether something answers."""
-        self._client().probe()
+        self._renewed_client().probe()
 
     def deliver(self, batch: Batch) -> Sequence[Outcome] | None:
         """Send a batch in requests of ``batch_records``, ``max_workers`` of them at once."""
@@ -124,6 +125,15 @@ class OTLPDestination:
                 return  # a connection that does not close in an orderly way is closed all the same
 
     # -- how ---------------------------------------------------------------------------
+
+    def _renewed_client(self) -> Exchange:
+        """The client, with the secrets of now: the ones of before may have been refused."""
+        options = with_new_secrets(self._options, identity_of)
+        if options is not self._options:
+            self._options = options
+            if self._exchange is not None:
+                self._exchange.use(options)
+        return self._client()
 
     def _client(self) -> Exchange:
         if self._exchange is None:

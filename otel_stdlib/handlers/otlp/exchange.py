@@ -39,6 +39,9 @@ class Exchange(Protocol):
     def open(self) -> None:
         """See to the connection before each batch, on the delivery thread while nothing is on its way."""
 
+    def use(self, options: OTLPOptions) -> None:
+        """Take other headers, from the next request on."""
+
     def send(self, body: bytes, content_type: str) -> Partial:
         """Send one request; what the answer says of the records that were taken.
 
@@ -80,6 +83,10 @@ class HTTPExchange:
 
     def open(self) -> None:
         """Nothing: it connects with a request, and its pool sees to old connections."""
+
+    def use(self, options: OTLPOptions) -> None:
+        """The headers of the next request."""
+        self._wire.use(options)
 
     def send(self, body: bytes, content_type: str) -> Partial:
         """One POST."""

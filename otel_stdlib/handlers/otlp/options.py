@@ -6,6 +6,7 @@ import base64
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -15,6 +16,7 @@ from otel_stdlib.facts.options import check_choice, check_flag, check_names, che
 from otel_stdlib.handlers.lifetime import ConnectionOptions
 from otel_stdlib.handlers.otlp.environment import LOGS_PATH, options_from, protocol_from
 from otel_stdlib.handlers.otlp.target import RETRYABLE_CODES, STATUS_CODES, check_metadata, target_of
+from otel_stdlib.handlers.renewal import Renewable, make_renewable
 
 __all__ = ["COMPRESSIONS", "GRPC", "PROTOCOLS", "OTLPOptions"]
 
@@ -38,7 +40,7 @@ _OWN_HEADERS = ("content-type", "content-encoding", "content-length", "host", "t
 
 
 @dataclass(frozen=True)
-class OTLPOptions(ConnectionOptions):
+class OTLPOptions(ConnectionOptions, Renewable):
     """Where records are sent and how. Times in seconds, sizes in bytes.
 
     ``of`` fills what is not given from OpenTelemetry's variables; the constructor does not.
@@ -164,7 +166,9 @@ class OTLPOptions(ConnectionOptions):
         found = {} if environ is None else options_from(environ, grpc=protocol == GRPC)
         if "client_certificate" in options:
             found.pop("client_key", None)  # the environment's key belongs to the environment's certificate
-        return cls(**{**found, **options})
+        made = cls(**{**found, **options})
+        # What the variables say may change as well: a token that is renewed in the process.
+        return make_renewable(made, partial(cls.of, environ=environ), options, always=bool(found))
 
 
 def _split(value: object) -> tuple[str, str]:

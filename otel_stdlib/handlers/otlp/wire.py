@@ -80,11 +80,15 @@ class Wire:
         self.url = options.url
         self._timeout = options.timeout
         self._compression = options.compression
-        self._headers = {"user-agent": _AGENT, **options.sent_headers}
+        self.use(options)
         try:
             self._pool = _make_pool(options)
         except (OSError, ValueError) as error:
             raise RetryableError(f"cannot make a client for {self.url}: {_text(error)}") from error
+
+    def use(self, options: OTLPOptions) -> None:
+        """Take other headers, from the next request on."""
+        self._headers = {"user-agent": _AGENT, **options.sent_headers}
 
     def post(self, body: bytes, content_type: str) -> Reply:
         """Send one body.

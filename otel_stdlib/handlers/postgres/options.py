@@ -13,6 +13,7 @@ from otel_stdlib.facts.options import check_choice, check_flag, check_names, che
 from otel_stdlib.handlers.lifetime import ConnectionOptions
 from otel_stdlib.handlers.postgres.columns import ExtraColumn
 from otel_stdlib.handlers.postgres.names import TableName
+from otel_stdlib.handlers.renewal import Renewable, make_renewable
 
 __all__ = ["PostgresOptions", "parse_retention"]
 
@@ -38,7 +39,7 @@ _RETENTION = re.compile(r"\s*([0-9]{1,6})\s*(d|day|days|w|week|weeks)?\s*")
 
 
 @dataclass(frozen=True)
-class PostgresOptions(ConnectionOptions):
+class PostgresOptions(ConnectionOptions, Renewable):
     """Where records are stored and how. Times in seconds, sizes in bytes.
 
     Raises:
@@ -147,7 +148,7 @@ class PostgresOptions(ConnectionOptions):
         """
         known = [item.name for item in fields(cls) if item.init]
         check_names(options, known, "unknown option {} for PostgreSQL")
-        return cls(**options)
+        return make_renewable(cls(**options), cls.of, options)
 
 
 def parse_retention(value: object) -> int | None:

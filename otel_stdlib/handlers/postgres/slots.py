@@ -6,9 +6,11 @@ import os
 
 from otel_stdlib.facts.errors import RetryableError
 from otel_stdlib.facts.threads import Lock
+from otel_stdlib.handlers.postgres.connect import identity_of
 from otel_stdlib.handlers.postgres.hosts import Hosts
 from otel_stdlib.handlers.postgres.options import PostgresOptions
 from otel_stdlib.handlers.postgres.session import Session
+from otel_stdlib.handlers.renewal import with_new_secrets
 
 __all__ = ["connect", "release", "take"]
 
@@ -31,7 +33,7 @@ def take(key: str, limit: int) -> bool:
 
 
 def connect(options: PostgresOptions, key: str, hosts: Hosts) -> Session:
-    """A connection in a place of its own, to be released when it is closed.
+    """A connection in a place of its own, to be released when it is closed, made with the secrets of now.
 
     Raises:
         RetryableError: all places are taken.
@@ -40,7 +42,7 @@ def connect(options: PostgresOptions, key: str, hosts: Hosts) -> Session:
     if not take(key, options.pool_size):
         raise RetryableError(f"all {options.pool_size} connections of 'pool_size' are in use")
     try:
-        return Session(options, hosts)
+        return Session(with_new_secrets(options, identity_of), hosts)
     except BaseException:
         release(key)
         raise

@@ -58,7 +58,8 @@ class OtelCollector(Server):
 
     It writes what it receives, as OTLP JSON, before it answers. With `authority` the receivers use TLS, and with
     `client_certificates` they demand a certificate of the authority's from clients. `processors` are processors'
-    configurations in their order (upstream's `batch` is built in).
+    configurations in their order (upstream's `batch` is built in). With `token_file` requests must bear the token
+    that is in that file at the time.
     """
 
     name = "collector"
@@ -70,6 +71,7 @@ class OtelCollector(Server):
         client_certificates: bool = False,
         processors: dict[str, Any] | None = None,
         max_request_body_size: int | None = None,
+        token_file: Path | None = None,
     ) -> None:
         self._program = build_collector()
         super().__init__()
@@ -77,6 +79,7 @@ class OtelCollector(Server):
         self._authority, self._client_certificates = authority, client_certificates
         self._processors = processors or {}
         self._max_body = max_request_body_size
+        self._token_file = token_file
         #: Files of OTLP JSON lines: what came over the network, what came from `lines_in`, and the latter itself.
         self.network_out = self.directory / "network.jsonl"
         self.lines_out = self.directory / "lines-out.jsonl"
@@ -115,6 +118,10 @@ class OtelCollector(Server):
             if self._client_certificates:
                 tls["client_ca_file"] = str(self._authority.ca)
             http["tls"] = grpc["tls"] = tls
+        extensions: dict[str, Any] = {}
+        if self._token_file is not None:
+            extensions["token_file"] = {"path": str(self._token_file)}
+            http["auth"] = grpc["auth"] = {"authenticator": "token_file"}
         receivers = {
             "otlp": {"protocols": {"http": http, "grpc": grpc}},
             "otlp_json_lines": {"path": str(self.lines_in)},
@@ -132,8 +139,17 @@ class OtelCollector(Server):
             },
             "logs/lines": {"receivers": ["otlp_json_lines"], "exporters": ["otlp_json_lines/lines"]},
         }
-        config = {"receivers": receivers, "processors": self._processors, "exporters": exporters}
-        service = {"telemetry": {"metrics": {"level": "none"}}, "pipelines": pipelines}
+        config = {
+            "extensions": extensions,
+            "receivers": receivers,
+            "processors": self._processors,
+            "exporters": exporters,
+        }
+        service = {
+            "extensions": list(extensions),
+            "telemetry": {"metrics": {"level": "none"}},
+            "pipelines": pipelines,
+        }
         (self.directory / "config.yaml").write_text(json.dumps({**config, "service": service}))
 
     def command(self) -> list[str]:
