@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -42,6 +43,19 @@ def settled(worker: DestinationWorker, source: ListSource) -> None:
 def fails_with(worker: DestinationWorker, text: str) -> None:
     """Wait until the report shows an error with this text."""
     eventually(lambda: text in str(worker.snapshot()["last_error"]), 60)
+
+
+@contextmanager
+def writer(database: Database) -> Iterator[tuple[str, str]]:
+    """An account that may write to both tables, and its password."""
+    role, password = f"writer_{database.name}", "w"
+    database.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{password}'")
+    try:
+        grant = f"GRANT SELECT, INSERT, UPDATE, DELETE ON otel_logs, otel_logs_offsets TO {role}"
+        database.execute(f"{grant}; GRANT USAGE ON SEQUENCE otel_logs_id_seq TO {role}")
+        yield role, password
+    finally:
+        database.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
 def test_a_server_that_becomes_read_only(
@@ -109,12 +123,8 @@ def test_row_level_security_is_named_and_waited_for(
     make: Make, run: Run, postgres_database: Database, table: str
 ) -> None:
     """COPY does not work under it, whatever the policy says: the report has what helps."""
-    role, password = f"writer_{postgres_database.name}", "w"
     make().open()
-    postgres_database.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{password}'")
-    try:
-        grant = f"GRANT SELECT, INSERT, UPDATE, DELETE ON otel_logs, otel_logs_offsets TO {role}"
-        postgres_database.execute(f"{grant}; GRANT USAGE ON SEQUENCE otel_logs_id_seq TO {role}")
+    with writer(postgres_database) as (role, password):
         source = ListSource([frame(1)])
         target = make(user=role, password=password)
         letters = DeadLetterFile(None, target.identity)
@@ -127,8 +137,6 @@ def test_row_level_security_is_named_and_waited_for(
         settled(worker, source)
         assert [] == list(letters.read())
         assert expected(source) == uids(postgres_database)
-    finally:
-        postgres_database.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
 def test_a_probe_finds_a_read_only_server(make: Make, postgres_database: Database) -> None:
@@ -163,12 +171,8 @@ def test_a_dropped_table_is_made_again(
 
 def test_a_right_that_is_revoked(make: Make, run: Run, postgres_database: Database) -> None:
     """An account that may not insert any more: the message says which right, and records wait."""
-    role, password = f"writer_{postgres_database.name}", "w"
     make().open()
-    postgres_database.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{password}'")
-    try:
-        grant = f"GRANT SELECT, INSERT, UPDATE, DELETE ON otel_logs, otel_logs_offsets TO {role}"
-        postgres_database.execute(f"{grant}; GRANT USAGE ON SEQUENCE otel_logs_id_seq TO {role}")
+    with writer(postgres_database) as (role, password):
         source = ListSource([frame(1)])
         worker = run(make(user=role, password=password), source)
         eventually(lambda: source.saved == source.head(), 60)
@@ -178,8 +182,6 @@ def test_a_right_that_is_revoked(make: Make, run: Run, postgres_database: Databa
         postgres_database.execute(f"GRANT INSERT ON otel_logs TO {role}")
         settled(worker, source)
         assert expected(source) == uids(postgres_database)
-    finally:
-        postgres_database.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
 def test_without_create_table_a_missing_table_is_waited_for(
