@@ -38,12 +38,9 @@ static int prepare(PyObject *module) {
         return -1;
     }
     crc32_prepare();
-    if (PyType_Ready(&FramesType) < 0) return -1;
-    Py_INCREF(&FramesType);
-    if (PyModule_AddObject(module, "Frames", (PyObject *)&FramesType) < 0) {
-        Py_DECREF(&FramesType);
-        return -1;
-    }
+    PyTypeObject *types[] = {&CounterType, &FramesType, &TipType};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (PyModule_AddType(module, types[i]) < 0) return -1;
     return PyModule_AddIntConstant(module, "ABI", OTEL_STDLIB_ABI);
 }
 
@@ -55,7 +52,7 @@ static PyModuleDef_Slot slots[] = {
     {0, NULL}};
 
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, .m_name = "_core", .m_doc = "Delivery in C.", .m_size = 0, .m_methods = methods,
+    PyModuleDef_HEAD_INIT, .m_name = "_core", .m_doc = "The compiled path.", .m_size = 0, .m_methods = methods,
     .m_slots = slots};
 
 PyMODINIT_FUNC PyInit__core(void) { return PyModuleDef_Init(&definition); }

@@ -39,4 +39,7 @@ PyObject *walk(PyObject *module, PyObject *args);
 /* The class that items of Frames are made of. */
 extern PyObject *frame_class;
 
+/* append.c */
+extern PyTypeObject CounterType, TipType;
+
 #endif

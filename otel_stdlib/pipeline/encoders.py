@@ -16,7 +16,7 @@ from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.severity import level_of, severity_number
 from otel_stdlib.pipeline.sieve import Answers
 from otel_stdlib.record.callsite import is_delivery_thread
-from otel_stdlib.spool.writer import SEALED
+from otel_stdlib.spool.answers import SEALED
 
 if TYPE_CHECKING:
     from otel_stdlib.pipeline.generation import Generation

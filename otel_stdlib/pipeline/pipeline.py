@@ -24,10 +24,10 @@ from otel_stdlib.pipeline.sieve import Sieve
 from otel_stdlib.pipeline.succession import predecessors
 from otel_stdlib.record.encoder import forget_inherited_sites
 from otel_stdlib.record.formatter import OTelFormatter
+from otel_stdlib.spool.answers import SEALED
 from otel_stdlib.spool.directory import abandon_inherited
 from otel_stdlib.spool.forkguard import new_guard
 from otel_stdlib.spool.options import SpoolOptions
-from otel_stdlib.spool.writer import SEALED
 
 __all__ = ["Pipeline"]
 

@@ -10,12 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from otel_stdlib.spool.answers import NO_FLOOR
 from otel_stdlib.spool.frame import Frame
 from otel_stdlib.spool.heal import Healer
 from otel_stdlib.spool.reader import Reader
 from otel_stdlib.spool.segment import Segment
 from otel_stdlib.spool.supply import FIRST_BYTES
-from otel_stdlib.spool.writer import NO_FLOOR, Spool
+from otel_stdlib.spool.writer import Spool
 
 __all__ = ["Evicted", "Keeper"]
 

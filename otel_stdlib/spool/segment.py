@@ -14,8 +14,9 @@ import struct
 import sys
 import zlib
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from otel_stdlib._native import core
 from otel_stdlib.facts.descriptor import Descriptor, file_of
 
 __all__ = [
@@ -86,6 +87,7 @@ class Segment:
     __slots__ = (
         "base",
         "capacity",
+        "counter",
         "descriptor",
         "header_size",
         "number",
@@ -114,12 +116,13 @@ class Segment:
         self.twin: tuple[int, tuple[int, int]] | None = None
         #: Whether its pages were written beforehand.
         self.prepared = False
+        #: How many bytes are reserved.
         # ``seek(n, 1)`` adds and answers with the sum in one C call: a reservation that neither a
         # signal handler nor a finalizer can split. 38-48 ns, CPython 3.10 to 3.13. Without the GIL it is two
         # steps, so it is called under the spool's lock only, and whoever looks takes ``position``.
-        counter = io.BytesIO()
-        self.reserve: Callable[[int, int], int] = counter.seek
-        self.position: Callable[[], int] = counter.tell
+        self.counter: Any = io.BytesIO() if core is None else core.Counter()
+        self.reserve: Callable[[int, int], int] = self.counter.seek
+        self.position: Callable[[], int] = self.counter.tell
         self.reserve(header_size, 1)
 
     @property

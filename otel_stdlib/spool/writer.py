@@ -11,22 +11,15 @@ from otel_stdlib.facts.clock import monotonic
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.errors import SpoolFull
 from otel_stdlib.facts.threads import RLock, sleep
+from otel_stdlib.spool.answers import DROPPED, FULL, NO_FLOOR, SEALED
 from otel_stdlib.spool.directory import SpoolDirectory
 from otel_stdlib.spool.frame import MAGIC, MAX_PAYLOAD, PREFIX_SIZE, pack_prefix, pack_tail, seed_of
 from otel_stdlib.spool.options import SpoolOptions
 from otel_stdlib.spool.segment import Segment
 from otel_stdlib.spool.supply import Supply
 
-__all__ = ["DROPPED", "NO_FLOOR", "SEALED", "Spool"]
+__all__ = ["Spool"]
 
-#: What ``append`` answers for a record that was not taken; it is counted.
-DROPPED = -1
-#: What ``append`` answers when the spool takes nothing any more: the caller goes to its successor.
-SEALED = -2
-#: What a call that waits for room gets while there is none; not counted.
-_FULL = -3
-#: The floor when every level is taken.
-NO_FLOOR = -(1 << 200)
 _crc32 = zlib.crc32
 #: Anonymous memory that stands in for a disk that fails, at most.
 MEMORY_BYTES = 64 << 20
@@ -127,9 +120,8 @@ class Spool:
             if self.sealed:
                 return SEALED
             if waiting:
-                return _FULL
-            reason = "spool_full" if self.disk_error is None else "disk"
-            reason = "too_large" if self._too_large(size) else reason
+                return FULL
+            reason = self._why_full(size)
             # A nested call holds the lock that the background needs to make room: it cannot wait.
             if depth or reason == "too_large" or self.options.overflow != "block":
                 return self._refuse(severity, reason)
@@ -160,6 +152,11 @@ class Spool:
                 return following, end
             segment = following
 
+    def _why_full(self, size: int) -> str:
+        if self._too_large(size):
+            return "too_large"
+        return "spool_full" if self.disk_error is None else "disk"
+
     def _too_large(self, size: int) -> bool:
         return size > self.options.segment_bytes // 2 or size > MAX_PAYLOAD
 
@@ -167,11 +164,11 @@ class Spool:
         if self.options.overflow != "block":
             self._refuse(severity, "shed")
             return False
-        return self._wait(lambda: 0 if self.floor == NO_FLOOR else _FULL, severity) != DROPPED
+        return self._wait(lambda: 0 if self.floor == NO_FLOOR else FULL, severity) != DROPPED
 
     def _wait(self, attempt: Callable[[], int], severity: int) -> int:
         deadline = monotonic() + self.options.block_timeout
-        while (answer := attempt()) == _FULL:
+        while (answer := attempt()) == FULL:
             if monotonic() >= deadline:
                 return self._refuse(severity, "block_timeout")
             sleep(0.005)

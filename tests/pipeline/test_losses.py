@@ -11,7 +11,7 @@ import pytest
 
 from otel_stdlib import OTelQueueHandler
 from otel_stdlib.handlers import JSONLFileHandler
-from otel_stdlib.spool.writer import SEALED
+from otel_stdlib.spool.answers import SEALED
 from tests.support import eventually
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from otel_stdlib.spool.answers import DROPPED, NO_FLOOR
 from otel_stdlib.spool.keeper import Evicted, Keeper
 from otel_stdlib.spool.options import SpoolOptions
 from otel_stdlib.spool.segment import Segment
-from otel_stdlib.spool.writer import DROPPED, NO_FLOOR
 from tests.spool.helpers import SMALL, make_spool, payload_numbers, put, root_at
 
 

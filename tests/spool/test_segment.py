@@ -37,4 +37,5 @@ def test_positions_are_moved_under_the_lock_only() -> None:
                     if isinstance(node, ast.Attribute) and node.attr == "reserve"
                 }
     held = {("writer.py", "append"), ("writer.py", "_roll"), ("writer.py", "move_to")}
-    assert held | {("segment.py", "__init__")} == callers
+    # The compiled spool, which there is with the GIL only, marks a segment as full that it has left.
+    assert held | {("segment.py", "__init__"), ("compiled.py", "move_to")} == callers

@@ -4,22 +4,10 @@ from __future__ import annotations
 
 import zlib
 
-import pytest
-
-from otel_stdlib._native import core
 from otel_stdlib.spool import walk as walks
 from otel_stdlib.spool.frame import MAGIC, Frame, pack_prefix, pack_tail
 
 SEED = 7
-
-
-@pytest.fixture(params=["pure", "compiled"], autouse=True)
-def flavour(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every test runs on both flavours."""
-    if request.param == "pure":
-        monkeypatch.setattr(walks, "walk", walks.pure_walk)
-    elif core is None:
-        pytest.skip("there is no compiled path here")
 
 
 def frame(payload: bytes, seed: int = SEED) -> bytes:

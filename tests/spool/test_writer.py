@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from otel_stdlib.facts.errors import SpoolFull
+from otel_stdlib.spool.answers import DROPPED, SEALED
 from otel_stdlib.spool.options import SpoolOptions
-from otel_stdlib.spool.writer import DROPPED, SEALED, Spool
+from otel_stdlib.spool.writer import Spool
 from tests.spool.helpers import SMALL, make_spool, payload_numbers, put, root_at
 
 
