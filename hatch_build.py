@@ -61,7 +61,7 @@ def _compile(root: Path, work: Path) -> Path:
     extension = Extension(
         _MODULE,
         sorted(str(path) for path in Path(root, _ROOM).glob("*.c")),
-        depends=[str(Path(root, _ROOM, "native.h"))],
+        depends=[str(path) for path in Path(root, _ROOM).glob("*.h")],
         extra_compile_args=flags,
         extra_link_args=os.environ.get("OTEL_STDLIB_LDFLAGS", "").split(),
     )

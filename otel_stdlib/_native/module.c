@@ -1,5 +1,5 @@
 /* The extension module otel_stdlib._native._core. */
-#include "native.h"
+#include "encode.h"
 
 static PyObject *crc32(PyObject *Py_UNUSED(module), PyObject *args) {
     Py_buffer data;
@@ -38,7 +38,8 @@ static int prepare(PyObject *module) {
         return -1;
     }
     crc32_prepare();
-    PyTypeObject *types[] = {&CounterType, &FramesType, &TipType};
+    if (moment_prepare() < 0) return -1;
+    PyTypeObject *types[] = {&CounterType, &EncoderType, &FramesType, &TipType};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (PyModule_AddType(module, types[i]) < 0) return -1;
     return PyModule_AddIntConstant(module, "ABI", OTEL_STDLIB_ABI);

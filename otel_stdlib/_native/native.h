@@ -42,4 +42,7 @@ extern PyObject *frame_class;
 /* append.c */
 extern PyTypeObject CounterType, TipType;
 
+/* encoder.c */
+extern PyTypeObject EncoderType;
+
 #endif

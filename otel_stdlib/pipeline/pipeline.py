@@ -22,6 +22,7 @@ from otel_stdlib.pipeline.outlet import Outlet
 from otel_stdlib.pipeline.report import losses, say_left
 from otel_stdlib.pipeline.sieve import Sieve
 from otel_stdlib.pipeline.succession import predecessors
+from otel_stdlib.record.compiled import fastest_encode
 from otel_stdlib.record.encoder import forget_inherited_sites
 from otel_stdlib.record.formatter import OTelFormatter
 from otel_stdlib.spool.answers import SEALED
@@ -148,7 +149,7 @@ class Pipeline(Encoders):
             self.respect_level,
             self._filters,
         )
-        generation.sieve = Sieve(formatter.encoder.encode, generation.places, self.counters)
+        generation.sieve = Sieve(fastest_encode(formatter.encoder), generation.places, self.counters)
         generation.sieve.watch(self.choose_encoder)
         generation.watch = self.watch
         if self.watch is not None:

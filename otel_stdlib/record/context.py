@@ -120,14 +120,15 @@ def correlation_fragment(correlation_id: str) -> bytes:
     return b'"correlation_id":' + orjson.dumps(text) + b","
 
 
-_current: contextvars.ContextVar[SpanContext | None] = contextvars.ContextVar(
+#: Holds the context of the running task or thread.
+CURRENT: contextvars.ContextVar[SpanContext | None] = contextvars.ContextVar(
     "otel_stdlib_context", default=None
 )
 
 #: The context of the running task or thread, or None.
-current_context: Callable[[], SpanContext | None] = _current.get
+current_context: Callable[[], SpanContext | None] = CURRENT.get
 #: Make a context the current one; the token undoes it.
-attach: Callable[[SpanContext | None], contextvars.Token[SpanContext | None]] = _current.set
+attach: Callable[[SpanContext | None], contextvars.Token[SpanContext | None]] = CURRENT.set
 
 
 def detach(token: contextvars.Token[SpanContext | None]) -> None:
@@ -137,7 +138,7 @@ def detach(token: contextvars.Token[SpanContext | None]) -> None:
     break the one that closes it.
     """
     try:
-        _current.reset(token)
+        CURRENT.reset(token)
     except ValueError:
         return
 

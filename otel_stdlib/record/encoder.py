@@ -25,9 +25,9 @@ from otel_stdlib.record.limits import Limits
 from otel_stdlib.record.plain import KEY_LENGTH, PLAIN_OPTIONS, is_plain, keys_fit
 from otel_stdlib.record.stamp import MICROS, MILLIS, second_prefix
 
-__all__ = ["LineEncoder", "forget_inherited_sites"]
+__all__ = ["LineEncoder", "Site", "forget_inherited_sites", "site_key"]
 
-_Site = tuple[bytes, bytes, int, dict[str, Any]] | tuple[()]
+Site = tuple[bytes, bytes, int, dict[str, Any]] | tuple[()]
 _Special = tuple[bytes | None, bytes | None, bytes]
 _Encoded = tuple[bytes, int, int]
 
@@ -48,7 +48,7 @@ _STACK_IS_FULL = (
     b'000000Z","severity_text":"","severity_number":0,"body":"a record was logged where the stack was full",'
     b'"scope":{"name":"otel_stdlib"},"attributes":{"otel_stdlib.encode_error":"RecursionError",'
 )
-_site_key = itemgetter(
+site_key = itemgetter(
     "pathname",
     "lineno",
     "funcName",
@@ -89,9 +89,10 @@ class LineEncoder:
         "_most_bytes",
         "_second",
         "_short_bytes",
-        "_sites",
-        "_special",
         "_special_values",
+        "sites",
+        "special",
+        "wants_base",
     )
 
     def __init__(
@@ -115,12 +116,13 @@ class LineEncoder:
         #: Below this not even a name can be.
         self._short_bytes = min(KEY_LENGTH, self._fast_bytes)
         self._most_bytes = bounds.total_bytes // 2
-        self._special = SPECIAL_KEYS | self._general.reserved | self._general.static.keys()
-        # A record whose own attributes are wanted always takes the general path.
-        self._last_key: object = object() if self._general.base_wanted else BASE_KEYS[-1]
-        self._sites: dict[Any, _Site] = {}
+        self.special = SPECIAL_KEYS | self._general.reserved | self._general.static.keys()
+        #: Whether a record's own attributes are wanted: it then always takes the general path.
+        self.wants_base = self._general.base_wanted
+        self._last_key: object = object() if self.wants_base else BASE_KEYS[-1]
+        self.sites: dict[Any, Site] = {}
         #: The same of records whose call is not on the stack any more: they lack the function's full name.
-        self._aside: dict[Any, _Site] = {}
+        self._aside: dict[Any, Site] = {}
         _encoders.add(self)
         self._second: tuple[int, bytes, int] = (-2, _NO_TIME, 0)
         self._special_values: dict[tuple[Any, ...], _Special] = {}
@@ -132,12 +134,12 @@ class LineEncoder:
         None when the record was logged on a delivery thread of this package. Raises nothing,
         whatever the record holds; only what is no ``Exception`` passes.
         """
-        site: _Site | None = None
+        site: Site | None = None
         try:
             fields = record.__dict__
-            site = self._sites.get(_site_key(fields))
+            site = self.sites.get(site_key(fields))
             if not site:
-                site = self._new_site(record) if site is None else site
+                site = self.new_site(record) if site is None else site
                 if not site:
                     return None
             head, middle, severity, _ = site
@@ -169,7 +171,7 @@ class LineEncoder:
                     kind = type(value)  # a float less itself: 0.0, or NaN where it is not finite
                     if kind not in _SIMPLE and (value - value if kind is float else not is_plain(value)):
                         careful = True
-                if not self._special.isdisjoint(extras):
+                if not self.special.isdisjoint(extras):
                     found = self._take_special(extras)
                     if found is None:
                         return self._general.encode(record, site)
@@ -228,16 +230,20 @@ class LineEncoder:
                 _, prefix, start_ns = self._second
                 return prefix + _STACK_IS_FULL, 0, start_ns
 
+    def bounds(self) -> tuple[int, int, int, int, int]:
+        """Of the fast path: characters of a body, attributes, and bytes of them, as ``encode`` asks one by one."""
+        return self._body_length, self._count, self._short_bytes, self._fast_bytes, self._most_bytes
+
     def _fit(self, attributes: bytes, extras: dict[str, Any]) -> bool:
         """Whether nothing in plain attributes, whose JSON is given too, can be past any limit but a count."""
         return len(attributes) <= self._fast_bytes and keys_fit(extras)
 
-    def _new_site(self, record: logging.LogRecord) -> _Site:
+    def new_site(self, record: logging.LogRecord) -> Site:
         """The bytes of a call site seen for the first time; empty for a delivery thread."""
         general = self._general
-        key = _site_key(record.__dict__)
+        key = site_key(record.__dict__)
         here = is_on_stack(record)
-        site: _Site = () if here else self._aside.get(key, ())
+        site: Site = () if here else self._aside.get(key, ())
         if site:
             return site
         if not (general.guard and is_delivery_thread(record)):
@@ -248,11 +254,11 @@ class LineEncoder:
             site = (head, middle + b"," if attributes else middle, number, attributes)
         if record.pathname.startswith("<"):
             return site  # any module may have code of this name, at this line
-        return keep(self._sites if here else self._aside, key, site)
+        return keep(self.sites if here else self._aside, key, site)
 
     def forget_sites(self) -> None:
         """Forget what holds for the parent process. In a forked child."""
-        self._sites.clear()
+        self.sites.clear()
         self._aside.clear()
 
     def _take_special(self, extras: dict[str, Any]) -> _Special | None:
@@ -282,11 +288,11 @@ class LineEncoder:
             if len(self._special_values) >= _CACHE_SIZE:
                 self._special_values.clear()
             self._special_values[key] = found
-        if self._special.isdisjoint(extras):
+        if self.special.isdisjoint(extras):
             return found
         for name in MESSAGE_KEYS:
             pop(name, None)
-        return found if self._special.isdisjoint(extras) else None
+        return found if self.special.isdisjoint(extras) else None
 
 
 _encoders = ForkRegistry(LineEncoder.forget_sites)

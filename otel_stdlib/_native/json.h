@@ -1,0 +1,17 @@
+/* JSON as orjson writes it, for what an ordinary record holds. Every function answers with the new end. */
+#ifndef OTEL_STDLIB_JSON_H
+#define OTEL_STDLIB_JSON_H
+
+#include "native.h"
+
+/* Room for one value that is no text. */
+#define JSON_NUMBER_ROOM 40
+/* Room for a text of `size` bytes. */
+#define JSON_TEXT_ROOM(size) (6 * (size_t)(size) + 2)
+
+char *json_text(char *to, const char *text, size_t size);
+char *json_integer(char *to, long long value);
+/* NULL where orjson's form of the number is not known to be Python's. */
+char *json_float(char *to, double value);
+
+#endif
