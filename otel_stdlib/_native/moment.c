@@ -20,7 +20,9 @@ static int rounds_up(const Encoder *self, double created) {
     return created < (double)self->second && (long long)(created + 0.0000005) == self->second;
 }
 
-int is_at_hand(const Encoder *self, double created) { return is_known(self, created) || rounds_up(self, created); }
+int is_at_hand(const Encoder *self, double created) {
+    return created >= 1.0 && (is_known(self, created) || rounds_up(self, created));
+}
 
 /* Makes sure that the second of `created` is the one at hand; 0 where Python has to look. */
 int know_second(Encoder *self, double created) {

@@ -42,6 +42,10 @@ extern PyObject *frame_class;
 /* append.c */
 extern PyTypeObject CounterType, TipType;
 
+/* factory.c */
+extern PyTypeObject FactoryType;
+int factory_prepare(void);
+
 /* encoder.c */
 extern PyTypeObject EncoderType;
 

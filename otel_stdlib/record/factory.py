@@ -13,12 +13,14 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from otel_stdlib._native import core
+from otel_stdlib.facts import native
 from otel_stdlib.facts.diagnostics import say
 
-__all__ = ["fast_log_record", "install", "matches_standard"]
+__all__ = ["fast_log_record", "install", "matches_standard", "pure_log_record"]
 
 _new = logging.LogRecord.__new__
 _modules = sys.modules
@@ -86,7 +88,7 @@ def _names_of(path: Any) -> tuple[Any, str]:
 
 
 # The order of the fields is that of the standard library: the encoder relies on it.
-def fast_log_record(
+def pure_log_record(
     name: str,
     level: int,
     pathname: str,
@@ -99,6 +101,8 @@ def fast_log_record(
     **_unused: object,
 ) -> logging.LogRecord:
     """A ``logging.LogRecord`` with the fields that ``logging.LogRecord(…)`` gives it. Any thread.
+
+    In C where there is a compiled path.
 
     For ``logging.setLogRecordFactory``; ``fast_records: true`` of ``OTelQueueHandler`` sets it from a
     configuration. Measured in ``benchmarks/RESULTS.md``.
@@ -140,13 +144,33 @@ def fast_log_record(
     return record  # type: ignore[no-any-return]
 
 
+fast_log_record: Callable[..., logging.LogRecord] = pure_log_record
+if core is not None:
+    fast_log_record = core.Factory(
+        pure_log_record,
+        _times,
+        _process_name,
+        _task_name if sys.version_info >= (3, 12) else None,
+        vars(logging),
+        vars(threading),
+        vars(os),
+        logging.LogRecord,
+        native.get_ident,
+    )
+
+
 def matches_standard() -> bool:
     """Whether this Python's ``LogRecord`` has the same fields in the same order, with the same values."""
     call = ("a", logging.INFO, __file__, 1, "%s", ("b",), None, "f", None)
+    # The second time by what the compiled path has kept of the first.
     try:
-        ours, theirs = (vars(make(*call)) for make in (fast_log_record, logging.LogRecord))
+        makers = (pure_log_record, fast_log_record, fast_log_record)
+        return all(_are_alike(vars(make(*call)), vars(logging.LogRecord(*call))) for make in makers)
     except Exception:
         return False
+
+
+def _are_alike(ours: dict[str, Any], theirs: dict[str, Any]) -> bool:
     same = [*ours] == [*theirs]
     return same and all(ours[field] == theirs[field] for field in ours if field not in _VARYING)
 

@@ -1,59 +1,72 @@
 """The compiled path against Python's for as long as you like: ``python -m tests.proof.native --seconds 120``.
 
-Random spool bytes, walked and rendered by both flavours; every difference is an error. Run it with a build of
-``OTEL_STDLIB_CFLAGS="-fsanitize=address,undefined"``, as ``.ci/sanitize`` does, and every access beyond a buffer
-is one too. With ``--seed`` a run that failed is repeated.
+Random spool bytes, walked and rendered by both flavours, and random records, encoded by both; every difference is an
+error. Run it with a build of ``OTEL_STDLIB_CFLAGS="-fsanitize=address,undefined"``, as ``.ci/sanitize`` does, and
+every access beyond a buffer is one too. With ``--seed`` a run that failed is repeated.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import random
 import sys
 import time
 
 from otel_stdlib._native import core, missing
 from tests._native.cases import compare, compare_slices, make_bytes
+from tests._native.records import Encoders, make_context, make_record
 
 __all__ = ["fuzz"]
 
+#: Records, or buffers, of one kind after the other.
+_TURN = 200
 
-def fuzz(seconds: float, first: int) -> tuple[int, int]:
-    """Buffers and frames that were compared, one seed after the other from ``first``."""
-    buffers = frames = 0
+
+def compare_bytes(chance: random.Random) -> None:
+    """One buffer."""
+    seed = chance.getrandbits(32)
+    data = make_bytes(chance, seed)
+    position = chance.choice((0, 0, chance.randrange(len(data) + 1)))
+    room = chance.choice((len(data), len(data) + chance.randrange(6_000), 0))
+    base = chance.choice((0, 4096, (7 << 32) + 4096, (1 << 56) - 100, (1 << 62) + 5))
+    limit, lost = chance.choice((0, 1, 2, 100)), chance.random() < 0.3
+    compare_slices(*compare(data, position, base, seed, limit, room, lost), chance)
+
+
+def fuzz(seconds: float, first: int) -> str:
+    """Compare one seed after the other, from ``first`` on; what was compared."""
+    encoders = Encoders()
+    number = first
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        number = first + buffers
+        number += 1
         chance = random.Random(number)
-        seed = chance.getrandbits(32)
-        data = make_bytes(chance, seed)
-        position = chance.choice((0, 0, chance.randrange(len(data) + 1)))
-        room = chance.choice((len(data), len(data) + chance.randrange(6_000), 0))
-        base = chance.choice((0, 4096, (7 << 32) + 4096, (1 << 56) - 100, (1 << 62) + 5))
-        limit, lost = chance.choice((0, 1, 2, 100)), chance.random() < 0.3
         try:
-            pure, compiled = compare(data, position, base, seed, limit, room, lost)
-            compare_slices(pure, compiled, chance)
+            if number // _TURN % 2:
+                compare_bytes(chance)
+            else:
+                make_context(chance)
+                encoders.compare(make_record(chance))
         except BaseException:
-            print(f"python -m tests.proof.native --seconds 1 --seed {number}", file=sys.stderr)
+            print(f"python -m tests.proof.native --seconds 1 --seed {number - 1}", file=sys.stderr)
             raise
-        buffers += 1
-        frames += len(pure.frames)
-    return buffers, frames
+    fast, slow = encoders.paths()
+    return f"{number - first:,} buffers and records ({fast:,} in C, {slow:,} by Python)"
 
 
 def main() -> int:
     """Compare, and say how much."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seconds", type=float, default=120.0)
-    parser.add_argument("--seed", type=int, default=None, help="of the first buffer; default: random")
+    parser.add_argument("--seed", type=int, default=None, help="of the first one; default: random")
     arguments = parser.parse_args()
     if core is None:
         print(f"there is nothing to compare: {missing}")
         return 1
     first = random.SystemRandom().getrandbits(48) if arguments.seed is None else arguments.seed
-    buffers, frames = fuzz(arguments.seconds, first)
-    print(f"{buffers:,} buffers, {frames:,} frames: no difference (from seed {first})")
+    with contextlib.suppress(KeyboardInterrupt):
+        print(f"{fuzz(arguments.seconds, first)}: no difference (from seed {first})")
     return 0
 
 

@@ -48,7 +48,12 @@ def _own_factory() -> Iterator[None]:
 
 
 def _both(*call: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    pure, first = vars(factory.pure_log_record(*call)), vars(fast_log_record(*call))
+    # In C by what was kept of the first call.
     ours, theirs = vars(fast_log_record(*call)), vars(logging.LogRecord(*call))
+    for other in (pure, first):
+        assert [*other] == [*ours]
+        assert all(repr(other[field]) == repr(ours[field]) for field in ours if field not in _VARYING)
     assert [*ours] == [*theirs]
     assert type(fast_log_record(*call)) is logging.LogRecord
     for field in _VARYING:
