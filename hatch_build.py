@@ -56,7 +56,11 @@ def _compile(root: Path, work: Path) -> Path:
     from setuptools import Distribution, Extension
     from setuptools.command.build_ext import build_ext
 
-    flags = ["/O2"] if sys.platform == "win32" else ["-O2", "-std=c11", "-fvisibility=hidden"]
+    flags = (
+        ["/O2"]
+        if sys.platform == "win32"
+        else ["-O2", "-std=c11", "-ffp-contract=off", "-fvisibility=hidden"]
+    )
     flags += os.environ.get("OTEL_STDLIB_CFLAGS", "").split()
     extension = Extension(
         _MODULE,

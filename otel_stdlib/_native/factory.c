@@ -21,7 +21,8 @@ typedef struct {
     PyObject_HEAD
     vectorcallfunc vectorcall;
     PyObject *python;       /* fast_log_record in Python */
-    PyObject *times;        /* times() -> (created, msecs, relativeCreated) */
+    PyObject *clocks;       /* the dictionary in which "time" is the module of that name, or what stands for it */
+    PyObject *start;        /* logging's start: seconds, from Python 3.13 on nanoseconds */
     PyObject *process_name; /* process_name() */
     PyObject *task_name;    /* task_name(), None before Python 3.12 */
     PyObject *logging, *threading, *os; /* the modules' dictionaries */
@@ -32,7 +33,7 @@ typedef struct {
 #define NAMES(X)                                                                                                       \
     X(msg) X(args) X(exc_info) X(stack_info) X(created) X(msecs) X(relativeCreated) X(levelname) X(threadName)         \
     X(processName) X(process) X(taskName) X(lineno) X(logThreads) X(logMultiprocessing) X(logProcesses)                \
-    X(logAsyncioTasks) X(_levelToName) X(_active) X(get_ident) X(getpid) X(name) X(multiprocessing)
+    X(time) X(time_ns) X(logAsyncioTasks) X(_levelToName) X(_active) X(get_ident) X(getpid) X(name) X(multiprocessing)
 #define DECLARE(name) static PyObject *k_##name;
 NAMES(DECLARE)
 
@@ -88,15 +89,47 @@ static PyObject *owned(PyObject *borrowed) {
     return borrowed;
 }
 
+/* created, msecs and relativeCreated, as the Python of this version computes them. */
+static int put_times(const Factory *self, PyObject *fields) {
+    double created, msecs, relative;
+    PyObject *module = PyDict_GetItemWithError(self->clocks, k_time);
+    if (module == NULL) return 0;
+#if PY_VERSION_HEX >= 0x030D0000
+    PyObject *now = PyObject_CallMethodNoArgs(module, k_time_ns);
+    long long nanoseconds, start;
+    int good = now != NULL && is_number(now, &nanoseconds) && nanoseconds >= 0 && is_number(self->start, &start);
+    Py_XDECREF(now);
+    if (!good) return 0;
+    created = (double)nanoseconds / 1e9;
+    msecs = (double)(nanoseconds % 1000000000 / 1000000);
+    if (msecs == 999.0 && (long long)created != nanoseconds / 1000000000) msecs = 0.0;
+    relative = (double)(nanoseconds - start) / 1e6;
+#else
+    PyObject *now = PyObject_CallMethodNoArgs(module, k_time);
+    int good = now != NULL && PyFloat_CheckExact(now) && PyFloat_CheckExact(self->start);
+    if (good) {
+        created = PyFloat_AS_DOUBLE(now);
+        good = created >= 0.0 && created < 1e15;
+    }
+    Py_XDECREF(now);
+    if (!good) return 0;
+    msecs = (double)(long long)((created - (double)(long long)created) * 1000);
+    relative = (created - PyFloat_AS_DOUBLE(self->start)) * 1000;
+#endif
+    const double values[] = {created, msecs, relative};
+    PyObject *const names[] = {k_created, k_msecs, k_relativeCreated};
+    for (int i = 0; i < 3; i++) {
+        PyObject *value = PyFloat_FromDouble(values[i]);
+        good = value != NULL && PyDict_SetItem(fields, names[i], value) == 0;
+        Py_XDECREF(value);
+        if (!good) return 0;
+    }
+    return 1;
+}
+
 /* What varies from record to record, and what may have changed; 0 where Python has to. */
 static int fill(const Factory *self, PyObject *fields, PyObject *const *a, unsigned long ident) {
-    PyObject *times = PyObject_CallNoArgs(self->times);
-    int good = times != NULL && PyTuple_CheckExact(times) && PyTuple_GET_SIZE(times) == 3 &&
-               PyDict_SetItem(fields, k_created, PyTuple_GET_ITEM(times, 0)) == 0 &&
-               PyDict_SetItem(fields, k_msecs, PyTuple_GET_ITEM(times, 1)) == 0 &&
-               PyDict_SetItem(fields, k_relativeCreated, PyTuple_GET_ITEM(times, 2)) == 0;
-    Py_XDECREF(times);
-    if (!good || PyDict_SetItem(fields, k_msg, a[A_MSG]) < 0 || PyDict_SetItem(fields, k_args, a[A_ARGS]) < 0) return 0;
+    if (!put_times(self, fields) || PyDict_SetItem(fields, k_msg, a[A_MSG]) < 0 || PyDict_SetItem(fields, k_args, a[A_ARGS]) < 0) return 0;
     if (a[A_EXC_INFO] != Py_None && PyDict_SetItem(fields, k_exc_info, a[A_EXC_INFO]) < 0) return 0;
     if (a[A_SINFO] != Py_None && PyDict_SetItem(fields, k_stack_info, a[A_SINFO]) < 0) return 0;
 
@@ -109,7 +142,7 @@ static int fill(const Factory *self, PyObject *fields, PyObject *const *a, unsig
     Py_XDECREF(number);
     if (thread == NULL) return 0;
     Py_INCREF(thread);
-    good = put(fields, k_threadName, PyObject_GetAttr(thread, k_name));
+    int good = put(fields, k_threadName, PyObject_GetAttr(thread, k_name));
     Py_DECREF(thread);
     if (!good) return 0;
 
@@ -167,12 +200,12 @@ static PyObject *factory_call(PyObject *callable, PyObject *const *a, size_t fla
 }
 
 static int factory_init(Factory *self, PyObject *args, PyObject *Py_UNUSED(keywords)) {
-    PyObject *python, *times, *process_name, *task_name, *logging, *threading, *os, *record_type, *get_ident;
+    PyObject *python, *clocks, *start, *process_name, *task_name, *logging, *threading, *os, *record_type, *get_ident;
     if (self->templates != NULL) {
         PyErr_SetString(PyExc_RuntimeError, "it is made already");
         return -1;
     }
-    if (!PyArg_ParseTuple(args, "OOOOO!O!O!O!O:Factory", &python, &times, &process_name, &task_name, &PyDict_Type, &logging,
+    if (!PyArg_ParseTuple(args, "OO!OOOO!O!O!O!O:Factory", &python, &PyDict_Type, &clocks, &start, &process_name, &task_name, &PyDict_Type, &logging,
                           &PyDict_Type, &threading, &PyDict_Type, &os, &PyType_Type, &record_type, &get_ident))
         return -1;
     self->templates = PyMem_Calloc(TEMPLATES, sizeof(Template));
@@ -180,9 +213,9 @@ static int factory_init(Factory *self, PyObject *args, PyObject *Py_UNUSED(keywo
         PyErr_NoMemory();
         return -1;
     }
-    PyObject *kept[] = {python, times, process_name, task_name, logging, threading, os, record_type, get_ident};
+    PyObject *kept[] = {python, clocks, start, process_name, task_name, logging, threading, os, record_type, get_ident};
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) Py_INCREF(kept[i]);
-    self->python = python, self->times = times, self->process_name = process_name, self->task_name = task_name;
+    self->python = python, self->clocks = clocks, self->start = start, self->process_name = process_name, self->task_name = task_name;
     self->logging = logging, self->threading = threading, self->os = os;
     self->record_type = record_type, self->get_ident = get_ident;
     self->vectorcall = factory_call;
@@ -191,7 +224,8 @@ static int factory_init(Factory *self, PyObject *args, PyObject *Py_UNUSED(keywo
 
 static int factory_traverse(Factory *self, visitproc visit, void *arg) {
     Py_VISIT(self->python);
-    Py_VISIT(self->times);
+    Py_VISIT(self->clocks);
+    Py_VISIT(self->start);
     Py_VISIT(self->process_name);
     Py_VISIT(self->task_name);
     Py_VISIT(self->logging);
@@ -206,7 +240,8 @@ static int factory_traverse(Factory *self, visitproc visit, void *arg) {
 static int factory_clear(Factory *self) {
     /* Called no more from here on: only what cannot be reached is cleared. */
     Py_CLEAR(self->python);
-    Py_CLEAR(self->times);
+    Py_CLEAR(self->clocks);
+    Py_CLEAR(self->start);
     Py_CLEAR(self->process_name);
     Py_CLEAR(self->task_name);
     Py_CLEAR(self->logging);

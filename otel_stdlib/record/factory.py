@@ -148,7 +148,8 @@ fast_log_record: Callable[..., logging.LogRecord] = pure_log_record
 if core is not None:
     fast_log_record = core.Factory(
         pure_log_record,
-        _times,
+        globals(),
+        _start,
         _process_name,
         _task_name if sys.version_info >= (3, 12) else None,
         vars(logging),
