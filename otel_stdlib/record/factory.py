@@ -145,7 +145,9 @@ def pure_log_record(
 
 
 fast_log_record: Callable[..., logging.LogRecord] = pure_log_record
-if core is not None:
+# From 3.13 on an object keeps its attributes outside its dictionary until that is asked for: a dictionary that is given
+# to it from C hides them.
+if core is not None and sys.version_info < (3, 13):
     fast_log_record = core.Factory(
         pure_log_record,
         globals(),
