@@ -88,7 +88,7 @@ def _names_of(path: Any) -> tuple[Any, str]:
 
 
 # The order of the fields is that of the standard library: the encoder relies on it.
-def pure_log_record(
+def fast_log_record(
     name: str,
     level: int,
     pathname: str,
@@ -144,7 +144,8 @@ def pure_log_record(
     return record  # type: ignore[no-any-return]
 
 
-fast_log_record: Callable[..., logging.LogRecord] = pure_log_record
+#: In Python, whatever there is in C.
+pure_log_record: Callable[..., logging.LogRecord] = fast_log_record
 # From 3.13 on an object keeps its attributes outside its dictionary until that is asked for: a dictionary that is given
 # to it from C hides them.
 if core is not None and sys.version_info < (3, 13):
