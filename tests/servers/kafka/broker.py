@@ -31,7 +31,7 @@ SETTINGS = {
     "listener.security.protocol.map": (
         "DIRECT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT,TLS:SSL"
     ),
-    "sasl.enabled.mechanisms": "PLAIN",
+    "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256",
     # one replica of everything and few partitions: the defaults ask for three nodes, or take seconds to make
     "offsets.topic.replication.factor": "1",
     "offsets.topic.num.partitions": "1",
@@ -56,6 +56,7 @@ SETTINGS = {
     "num.recovery.threads.per.data.dir": "1",
     "log.cleaner.dedupe.buffer.size": "8388608",
 }
+SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
 JAAS = 'org.apache.kafka.common.security.plain.PlainLoginModule required user_{user}="{password}";'
 
 
@@ -70,7 +71,8 @@ class KafkaBroker(Server):
     With `authority` there is a fourth door, `tls_bootstrap`, whose certificate is made anew at each start.
     It has three doors to the same topics: `bootstrap`; `proxied_bootstrap`, where all of a client's traffic goes
     through `proxy` (Kafka sends clients to the address that it advertises, so a proxy has to be known to it); and
-    `sasl_bootstrap`, which asks for `user` and `password` (SASL_PLAINTEXT, mechanism PLAIN).
+    `sasl_bootstrap`, which asks for `user` and `password` (SASL_PLAINTEXT, mechanism PLAIN), or for a name and a
+    password of `set_password` (SCRAM-SHA-256).
     """
 
     name = "kafka"
@@ -153,6 +155,7 @@ class KafkaBroker(Server):
                 if name != "CONTROLLER"
             ),
             "listener.name.sasl.plain.sasl.jaas.config": JAAS.format(user=self.user, password=self.password),
+            "listener.name.sasl.scram-sha-256.sasl.jaas.config": SCRAM,
         }
         text = "".join(f"{key}={value}\n" for key, value in lines.items())
         (self.directory / "server.properties").write_text(text)
@@ -209,6 +212,20 @@ class KafkaBroker(Server):
         admin = AdminClient({"bootstrap.servers": self.bootstrap})
         made = admin.create_topics([NewTopic(topic, partitions, 1, config=settings)])
         made[topic].result(60)
+
+    def set_password(self, user: str, password: str) -> None:
+        """Makes a user of SCRAM-SHA-256, or changes its password; connections that stand are not ended."""
+        from confluent_kafka.admin import (  # type: ignore[attr-defined]
+            AdminClient,
+            ScramCredentialInfo,
+            ScramMechanism,
+            UserScramCredentialUpsertion,
+        )
+
+        info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_256, 4096)
+        change = UserScramCredentialUpsertion(user, info, password.encode())
+        admin = AdminClient({"bootstrap.servers": self.bootstrap})
+        admin.alter_user_scram_credentials([change])[user].result(60)
 
     def messages(self, topic: str, *, isolation: str = "read_committed") -> list[Message]:
         """Every message of a topic that can be read now, in order within each partition; [] without the topic."""
