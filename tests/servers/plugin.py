@@ -23,7 +23,7 @@ from tests.servers.pgbouncer import PgBouncer
 from tests.servers.postgres import Database, Postgres
 from tests.servers.proxy import Proxy
 from tests.servers.require import missing
-from tests.servers.tls import Authority
+from tests.servers.tls import Authority, RenewedAuthority
 
 SERVER_FIXTURES = {
     "postgres_server": "PostgreSQL",
@@ -98,6 +98,15 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     """The certificate authority of the session's servers."""
     try:
         return Authority(tmp_path_factory.mktemp("authority"))
+    except Unavailable as reason:
+        missing("a certificate authority", reason)
+
+
+@pytest.fixture
+def renewed_authority(tmp_path_factory: pytest.TempPathFactory) -> RenewedAuthority:
+    """An authority that another one replaces during the test, in the file that clients trust."""
+    try:
+        return RenewedAuthority(tmp_path_factory.mktemp("renewed"))
     except Unavailable as reason:
         missing("a certificate authority", reason)
 

@@ -96,7 +96,7 @@ def test_own_node_with_limits_and_an_expired_certificate(
 ) -> None:
     """A node of the test's own can refuse large bodies (413), be short of memory (429), and be out of date."""
     settings = {"http.max_content_length": "64kb", "indexing_pressure.memory.limit": "20kb"}
-    authority = elasticsearch_secure._authority
+    authority = elasticsearch_secure.authority
     node = elasticsearch_node(settings, password="own", authority=authority, expired=True, heap="256m")
     assert node.request("POST", "/_bulk", bulk(index, range(1), 100_000)).status == 413
     assert node.request("POST", "/_bulk", bulk(index, range(1), 40_000)).status == 429

@@ -6,6 +6,7 @@ import datetime as dt
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from tests.servers.cache import Unavailable
 
@@ -57,3 +58,36 @@ class Authority:
             for path in (made.certificate, made.key):
                 shutil.chown(path, owner)
         return made
+
+
+class Certified(Protocol):
+    """A server that issues its certificate anew at each start."""
+
+    authority: Authority | None
+
+    def start(self) -> None:
+        """Start it."""
+
+    def stop(self) -> None:
+        """Stop it."""
+
+
+class RenewedAuthority:
+    """Two authorities, and the file that a client trusts: a copy of the first one's, then of the second one's."""
+
+    def __init__(self, directory: Path) -> None:
+        made = []
+        for name in ("first", "second"):
+            (directory / name).mkdir()
+            made.append(Authority(directory / name))
+        self.first, self.second = made
+        #: For `ca_certs` and its like.
+        self.trusted = directory / "trusted.pem"
+        shutil.copy(self.first.ca, self.trusted)
+
+    def renew(self, server: Certified) -> None:
+        """Restarts a server with a certificate of the second authority, and lets clients trust that."""
+        server.stop()
+        server.authority = self.second
+        shutil.copy(self.second.ca, self.trusted)
+        server.start()

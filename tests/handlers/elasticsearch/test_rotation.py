@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.handlers.elasticsearch.test_security import make_user
-from tests.handlers.rotation import counted, rotating
+from tests.handlers.rotation import RECORDS, counted, rotating
 from tests.servers.elasticsearch import Elasticsearch
+from tests.servers.tls import RenewedAuthority
 
 
 def bodies(server: Elasticsearch, index: str) -> Mapping[str, int]:
@@ -77,3 +78,27 @@ def test_a_rotated_key_is_read_again(
 
     with rotating(tmp_path, lambda key: entry(server, index, api_key=key), make_key()) as rotation:
         rotation.survives(change, lambda: bodies(server, index), capsys)
+
+
+@pytest.mark.slow
+def test_a_renewed_authority_is_read_again(
+    elasticsearch_node: Callable[..., Elasticsearch],
+    renewed_authority: RenewedAuthority,
+    index: str,
+    tmp_path: Path,
+) -> None:
+    """The server's certificate and the mounted file of authorities change; every record is stored once."""
+    password = secrets.token_urlsafe(12)
+    node = elasticsearch_node(password=password, authority=renewed_authority.first, heap="256m")
+    trusted = str(renewed_authority.trusted)
+
+    def handler(variable: str) -> dict[str, Any]:
+        return entry(node, index, basic_auth=["elastic", variable], ca_certs=trusted)
+
+    with rotating(tmp_path, handler, password) as rotation:
+        rotation.write("before")
+        assert rotation.handler.flush(60)
+        renewed_authority.renew(node)
+        rotation.write("after")
+        assert rotation.handler.flush(90), rotation.report
+    assert {f"{text} {n}": 1 for text in ("before", "after") for n in range(RECORDS)} == bodies(node, index)

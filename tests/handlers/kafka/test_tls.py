@@ -12,31 +12,25 @@ import pytest
 from tests.handlers.kafka.helpers import stored_uids
 from tests.handlers.kafka.test_outage import handling
 from tests.servers.kafka import KafkaBroker
-from tests.servers.tls import Authority
+from tests.servers.tls import Authority, RenewedAuthority
 
 
 @pytest.mark.parametrize("transactional", [False, True])
 def test_a_renewed_authority_is_read_again(
-    kafka_node: Callable[..., KafkaBroker], tmp_path: Path, transactional: bool
+    kafka_node: Callable[..., KafkaBroker],
+    renewed_authority: RenewedAuthority,
+    tmp_path: Path,
+    transactional: bool,
 ) -> None:
     """The broker's certificate and the mounted file of authorities change; every record arrives once."""
-    authorities = []
-    for name in ("old", "new"):
-        (tmp_path / name).mkdir()
-        authorities.append(Authority(tmp_path / name))
-    mounted = tmp_path / "ca.pem"
-    shutil.copy(authorities[0].ca, mounted)
-    broker = kafka_node(authority=authorities[0])
+    broker = kafka_node(authority=renewed_authority.first)
     broker.create_topic("renewed")
-    client = {"security.protocol": "ssl", "ssl.ca.location": str(mounted)}
+    client = {"security.protocol": "ssl", "ssl.ca.location": str(renewed_authority.trusted)}
     options = {"client": client, "transactional": transactional, "timeout": 5.0}
     with handling(broker.tls_bootstrap, "renewed", tmp_path, **options) as (handler, logger):
         logger.info("before")
         assert handler.flush(60)
-        broker.stop()
-        broker._authority = authorities[1]
-        shutil.copy(authorities[1].ca, mounted)
-        broker.start()
+        renewed_authority.renew(broker)
         logger.info("after")
         assert handler.flush(90)
     found = stored_uids(broker, "renewed")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import shutil
 import socket
 import threading
 from collections import Counter
@@ -20,7 +19,7 @@ from otel_stdlib.handlers.addresses import Connector
 from tests.handlers.otlp.parts import QUICK
 from tests.handlers.otlp.test_faults import arrived
 from tests.servers.collector import OtelCollector
-from tests.servers.tls import Authority
+from tests.servers.tls import RenewedAuthority
 from tests.support import eventually
 
 NAME = "collector.test"
@@ -116,21 +115,18 @@ def test_when_no_address_answers(silent_first: Callable[[int], None]) -> None:
 
 @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
 def test_a_renewed_authority_is_read_again(
-    otel_collector_node: Callable[..., OtelCollector], tmp_path: Path, protocol: str
+    otel_collector_node: Callable[..., OtelCollector],
+    renewed_authority: RenewedAuthority,
+    tmp_path: Path,
+    protocol: str,
 ) -> None:
     """The Collector's certificate and the mounted file of authorities change while we run."""
-    authorities = []
-    for name in ("old", "new"):
-        (tmp_path / name).mkdir()
-        authorities.append(Authority(tmp_path / name))
-    mounted = tmp_path / "ca.pem"
-    shutil.copy(authorities[0].ca, mounted)
-    node = otel_collector_node(authority=authorities[0])
+    node = otel_collector_node(authority=renewed_authority.first)
     endpoint = node.grpc_endpoint if protocol == "grpc" else node.endpoint
     handler = OTLPHandler(
         endpoint=endpoint.replace("127.0.0.1", "localhost"),
         protocol=protocol,
-        certificate=str(mounted),
+        certificate=str(renewed_authority.trusted),
         spool={"directory": str(tmp_path / "spool")},
         **QUICK,
     )
@@ -139,10 +135,7 @@ def test_a_renewed_authority_is_read_again(
     try:
         logger.info("renewed 0")
         assert handler.flush(60)
-        node.stop()
-        node._authority = authorities[1]
-        shutil.copy(authorities[1].ca, mounted)
-        node.start()
+        renewed_authority.renew(node)
         logger.info("renewed 1")
         assert handler.flush(60)
     finally:

@@ -76,7 +76,7 @@ class OtelCollector(Server):
         self._program = build_collector()
         super().__init__()
         self.host, self.http_port, self.grpc_port = "127.0.0.1", 0, 0
-        self._authority, self._client_certificates = authority, client_certificates
+        self.authority, self._client_certificates = authority, client_certificates
         self._processors = processors or {}
         self._max_body = max_request_body_size
         self._token_file = token_file
@@ -90,17 +90,17 @@ class OtelCollector(Server):
     @property
     def endpoint(self) -> str:
         """The base URL of OTLP/HTTP; logs go to /v1/logs below it."""
-        return f"{'https' if self._authority else 'http'}://{self.host}:{self.http_port}"
+        return f"{'https' if self.authority else 'http'}://{self.host}:{self.http_port}"
 
     @property
     def grpc_endpoint(self) -> str:
         """The address of OTLP/gRPC, with a scheme as OTEL_EXPORTER_OTLP_ENDPOINT has it."""
-        return f"{'https' if self._authority else 'http'}://{self.host}:{self.grpc_port}"
+        return f"{'https' if self.authority else 'http'}://{self.host}:{self.grpc_port}"
 
     @property
     def ca_certs(self) -> Path | None:
         """The certificate authority to trust, where it uses TLS."""
-        return self._authority.ca if self._authority else None
+        return self.authority.ca if self.authority else None
 
     def choose_ports(self) -> None:
         """Two ports."""
@@ -112,11 +112,11 @@ class OtelCollector(Server):
         grpc: dict[str, Any] = {"endpoint": f"{self.host}:{self.grpc_port}"}
         if self._max_body is not None:
             http["max_request_body_size"] = self._max_body
-        if self._authority is not None:
-            made = self._authority.issue(self.directory)
+        if self.authority is not None:
+            made = self.authority.issue(self.directory)
             tls = {"cert_file": str(made.certificate), "key_file": str(made.key)}
             if self._client_certificates:
-                tls["client_ca_file"] = str(self._authority.ca)
+                tls["client_ca_file"] = str(self.authority.ca)
             http["tls"] = grpc["tls"] = tls
         extensions: dict[str, Any] = {}
         if self._token_file is not None:

@@ -88,19 +88,19 @@ class Elasticsearch(Server):
         super().__init__()
         self.host, self.port, self.user, self.password = "127.0.0.1", 0, "elastic", password
         self._settings = {**SETTINGS, **(settings or {})}
-        self._authority, self._heap = authority, heap
+        self.authority, self._heap = authority, heap
         #: Whether the certificate from the next start on is one that ended yesterday.
         self.expired_certificate = expired
 
     @property
     def url(self) -> str:
         """Where it listens, without credentials."""
-        return f"{'https' if self._authority else 'http'}://{self.host}:{self.port}"
+        return f"{'https' if self.authority else 'http'}://{self.host}:{self.port}"
 
     @property
     def ca_certs(self) -> Path | None:
         """The certificate authority to trust, where it speaks HTTPS."""
-        return self._authority.ca if self._authority else None
+        return self.authority.ca if self.authority else None
 
     def choose_ports(self) -> None:
         """One port for HTTP; the transport port takes part in nothing and is the kernel's choice."""
@@ -113,8 +113,8 @@ class Elasticsearch(Server):
         (self.directory / "ready").unlink(missing_ok=True)
         settings = {**self._settings, "http.port": str(self.port)}
         settings["xpack.security.enabled"] = "true" if self.password else "false"
-        if self._authority is not None:
-            made = self._authority.issue(config, name="http", expired=self.expired_certificate)
+        if self.authority is not None:
+            made = self.authority.issue(config, name="http", expired=self.expired_certificate)
             settings["xpack.security.http.ssl.enabled"] = "true"
             settings["xpack.security.http.ssl.certificate"] = str(made.certificate)
             settings["xpack.security.http.ssl.key"] = str(made.key)
@@ -169,9 +169,9 @@ class Elasticsearch(Server):
         return Answer(response.status, json.loads(data) if data and is_json else data.decode() or None)
 
     def _connection(self, timeout: float) -> http.client.HTTPConnection:
-        if self._authority is None:
+        if self.authority is None:
             return http.client.HTTPConnection(self.host, self.port, timeout=timeout)
-        context = ssl.create_default_context(cafile=str(self._authority.ca))
+        context = ssl.create_default_context(cafile=str(self.authority.ca))
         if self.expired_certificate:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         return http.client.HTTPSConnection(self.host, self.port, timeout=timeout, context=context)

@@ -91,7 +91,7 @@ class KafkaBroker(Server):
         super().__init__()
         self.host, self.user, self.password = "127.0.0.1", "tester", secrets.token_urlsafe(12)
         self._ports = dict.fromkeys(("DIRECT", "PROXIED", "SASL", "CONTROLLER"), 0)
-        self._authority = authority
+        self.authority = authority
         if authority is not None:
             self._ports["TLS"] = 0
         self._proxy: Proxy | None = None
@@ -135,8 +135,8 @@ class KafkaBroker(Server):
     def prepare(self) -> None:
         """Writes server.properties; formats the storage if there is none."""
         tls: dict[str, str] = {}
-        if self._authority is not None:
-            made = self._authority.issue(self.directory)
+        if self.authority is not None:
+            made = self.authority.issue(self.directory)
             tls = {
                 "listener.name.tls.ssl.keystore.type": "PEM",
                 "listener.name.tls.ssl.keystore.certificate.chain": _property(made.certificate.read_text()),
