@@ -80,9 +80,7 @@ class ElasticsearchDestination:
                 self.template = install_template(wire, self._options)
 
     def _connected(self) -> Wire:
-        """The client, with the credentials and the authorities of now: one of them may have been refused."""
-        if self._wire is not None and self._wire.is_outdated:
-            self.close()
+        """The client, with the credentials of now: the ones of before may have been refused."""
         options = with_new_secrets(self._options, identity_of)
         if self._wire is None:
             self._wire = Wire(options)

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.errors import ConfigError, MissingExtraError, RetryableError
-from otel_stdlib.facts.filestate import FileState, look
 from otel_stdlib.facts.imports import load, load_if_green
 from otel_stdlib.facts.secrets import mask_secrets
 from otel_stdlib.handlers.addresses import Connector
@@ -83,7 +82,6 @@ class Wire:
         #: The hosts without credentials, for messages.
         self.where = ", ".join(options.hosts)
         self._headers = _authorization(options)
-        self._authorities = _look_at_authorities(options)
         try:
             self._transport = self._make_transport()
             self._nodes: list[Any] = self._transport.node_pool.all()
@@ -91,11 +89,6 @@ class Wire:
         except (OSError, ValueError) as error:
             text = f"{type(error).__name__}: {error}"
             raise RetryableError(f"cannot make a client for {self.where} ('ca_certs'?): {text}") from error
-
-    @property
-    def is_outdated(self) -> bool:
-        """Whether the file of authorities is another one by now: a client reads it once."""
-        return _look_at_authorities(self._options) != self._authorities
 
     def use(self, options: ElasticsearchOptions) -> None:
         """Take other credentials, from the next request on."""
@@ -223,10 +216,6 @@ class Wire:
     def close(self) -> None:
         """Close the connections."""
         self._transport.close()
-
-
-def _look_at_authorities(options: ElasticsearchOptions) -> FileState:
-    return None if options.ca_certs is None else look(options.ca_certs)
 
 
 def _authorization(options: ElasticsearchOptions) -> dict[str, str]:

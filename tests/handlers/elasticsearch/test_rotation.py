@@ -87,7 +87,10 @@ def test_a_renewed_authority_is_read_again(
     index: str,
     tmp_path: Path,
 ) -> None:
-    """The server's certificate and the mounted file of authorities change; every record is stored once."""
+    """The server's certificate and the mounted file of authorities change; every record is stored once.
+
+    urllib3 reads the file for each connection, though its TLS context is the client's.
+    """
     password = secrets.token_urlsafe(12)
     node = elasticsearch_node(password=password, authority=renewed_authority.first, heap="256m")
     trusted = str(renewed_authority.trusted)
