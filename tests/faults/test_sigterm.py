@@ -67,7 +67,11 @@ threading.Event().wait()
 
 @pytest.mark.parametrize("where", ["__str__", "the critical section"])
 def test_a_signal_in_the_middle_of_a_log_call(tmp_path: Path, where: str) -> None:
-    """The interrupted call holds the spool's lock: what was logged before is delivered all the same."""
+    """The interrupted call holds the spool's lock: what was logged before is delivered all the same.
+
+    In C there is no place between the reservation and the commit where a signal could be met.
+    """
+    flavour = {"OTEL_STDLIB_NO_NATIVE": "1"} if where == "the critical section" else {}
     cut = {
         "__str__": """
 class Killer:
@@ -86,7 +90,7 @@ segment.reserve = kill_and_reserve
 log.info("never")
 """,
     }[where]
-    run_to_sigterm(tmp_path, "configure_draining()\nfor i in range(200): say(f'r-{i}')\n" + cut)
+    run_to_sigterm(tmp_path, "configure_draining()\nfor i in range(200): say(f'r-{i}')\n" + cut, **flavour)
     assert accepted(tmp_path).total() == 200
     assert accepted(tmp_path) == bodies(tmp_path)
 

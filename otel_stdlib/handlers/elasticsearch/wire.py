@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import re
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any, NamedTuple
@@ -238,6 +239,11 @@ def _never_sent(error: Exception) -> bool:
     return isinstance(error.__cause__, (NewConnectionError, ConnectTimeoutError))
 
 
+#: What urllib3 puts before its texts: the connection as an object.
+_CONNECTION = re.compile(r"^\w+\(host=[^)]*\): ")
+
+
 def _text(error: Exception) -> str:
     # The cause says more than the client's own text, which for TLS is "TLS error".
-    return mask_secrets(" ".join(str(error.__cause__ or error).split()))[:500]
+    said = _CONNECTION.sub("", str(error.__cause__ or error))
+    return mask_secrets(" ".join(said.split()))[:500]
