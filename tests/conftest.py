@@ -32,7 +32,7 @@ settings.load_profile("unhurried")
 #: Variables that change what is logged or where it goes, by prefix.
 _VARIABLES = ("OTEL_", "XDG_", "KUBERNETES_", "POD_", "CONTAINER_")
 #: What the test command itself may set.
-_KEPT = ("OTEL_STDLIB_REQUIRE_SERVERS", "OTEL_STDLIB_TEST_")
+_KEPT = ("OTEL_STDLIB_REQUIRE_SERVERS", "OTEL_STDLIB_NO_NATIVE", "OTEL_STDLIB_TEST_")
 
 
 @pytest.fixture(autouse=True)

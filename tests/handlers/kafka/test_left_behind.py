@@ -81,4 +81,4 @@ def test_a_call_that_fails_keeps_no_producer(
     finally:
         handle.discard()
         fencing.discard()
-    assert made_since(producers) == 0
+    eventually(lambda: made_since(producers) == 0, 60)  # the thread of the call may be about to end
