@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from confluent_kafka import KafkaException, Producer
 
 from otel_stdlib.facts.errors import RetryableError
 from otel_stdlib.handlers.kafka import cursor
@@ -16,6 +15,10 @@ from otel_stdlib.handlers.kafka.client import Handle
 from otel_stdlib.handlers.kafka.cursor import Cursor, group_metadata, pack_cursor, send_cursor
 from tests.servers.kafka import KafkaBroker
 from tests.support import eventually
+
+
+confluent_kafka = pytest.importorskip("confluent_kafka")
+KafkaException, Producer = confluent_kafka.KafkaException, confluent_kafka.Producer
 
 
 @pytest.fixture
