@@ -16,7 +16,6 @@ from otel_stdlib.handlers.kafka.cursor import Cursor, group_metadata, pack_curso
 from tests.servers.kafka import KafkaBroker
 from tests.support import eventually
 
-
 confluent_kafka = pytest.importorskip("confluent_kafka")
 KafkaException, Producer = confluent_kafka.KafkaException, confluent_kafka.Producer
 
