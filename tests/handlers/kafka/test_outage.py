@@ -17,7 +17,7 @@ from otel_stdlib.handlers import KafkaHandler
 from tests.handlers.kafka.helpers import QUICK, stored_uids
 from tests.servers.kafka import KafkaBroker
 from tests.servers.ports import free_port
-from tests.support import eventually, whole_lines
+from tests.support import eventually, needs_kafka, whole_lines
 
 OUTAGE = {**QUICK, "timeout": 1.0, "circuit_breaker_threshold": 2, "circuit_breaker_timeout": 0.5}
 
@@ -71,6 +71,7 @@ def test_the_breaker_opens_and_the_fallback_is_readable(
     assert {line["attributes"]["log.record.uid"] for line in lines} < set(counts)
 
 
+@needs_kafka
 def test_the_breaker_opens_when_no_broker_listens(tmp_path: Path) -> None:
     """With the usual threshold and time limit: a refused connection is known at once."""
     options = {"timeout": 30.0, "circuit_breaker_threshold": 5, "circuit_breaker_timeout": 60.0}
