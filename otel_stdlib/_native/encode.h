@@ -50,7 +50,6 @@ typedef struct {
 /* fields.c */
 int are_known_fields(PyObject *names);
 int look(const Encoder *self, PyObject *dict, Fields *found);
-int as_integer(PyObject *value, long long *to);
 
 /* sites.c */
 int find_site(Encoder *self, PyObject *record, const Fields *fields, PyObject **head, PyObject **middle);

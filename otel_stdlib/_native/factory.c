@@ -37,13 +37,6 @@ typedef struct {
 #define DECLARE(name) static PyObject *k_##name;
 NAMES(DECLARE)
 
-static int is_number(PyObject *value, long long *to) {
-    int overflow;
-    if (!PyLong_CheckExact(value)) return 0;
-    *to = PyLong_AsLongLongAndOverflow(value, &overflow);
-    return !overflow;
-}
-
 /* Arguments in which no mapping has to be looked for: none, or one of a plain type, or several. */
 static int are_plain(PyObject *args) {
     if (args == Py_None) return 1;
@@ -97,7 +90,7 @@ static int put_times(const Factory *self, PyObject *fields) {
 #if PY_VERSION_HEX >= 0x030D0000
     PyObject *now = PyObject_CallMethodNoArgs(module, k_time_ns);
     long long nanoseconds, start;
-    int good = now != NULL && is_number(now, &nanoseconds) && nanoseconds >= 0 && is_number(self->start, &start);
+    int good = now != NULL && as_integer(now, &nanoseconds) && nanoseconds >= 0 && as_integer(self->start, &start);
     Py_XDECREF(now);
     if (!good) return 0;
     created = (double)nanoseconds / 1e9;
@@ -168,8 +161,8 @@ static PyObject *factory_call(PyObject *callable, PyObject *const *a, size_t fla
     Factory *self = (Factory *)callable;
     Py_ssize_t count = PyVectorcall_NARGS(flags);
     long long level, lineno;
-    if (count != ARGUMENTS || (keywords != NULL && PyTuple_GET_SIZE(keywords)) || !is_number(a[A_LEVEL], &level) ||
-        !is_number(a[A_LINENO], &lineno) || !are_plain(a[A_ARGS]) || !is_on(self->logging, k_logThreads) ||
+    if (count != ARGUMENTS || (keywords != NULL && PyTuple_GET_SIZE(keywords)) || !as_integer(a[A_LEVEL], &level) ||
+        !as_integer(a[A_LINENO], &lineno) || !are_plain(a[A_ARGS]) || !is_on(self->logging, k_logThreads) ||
         !is_on(self->logging, k_logMultiprocessing) || !is_on(self->logging, k_logProcesses) ||
         (self->task_name != Py_None && !is_on(self->logging, k_logAsyncioTasks)) ||
         PyDict_GetItemWithError(self->threading, k_get_ident) != self->get_ident) /* greenlets have their own */

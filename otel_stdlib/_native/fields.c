@@ -16,13 +16,6 @@ int are_known_fields(PyObject *names) {
     return 1;
 }
 
-int as_integer(PyObject *value, long long *to) {
-    int overflow;
-    if (!PyLong_CheckExact(value)) return 0;
-    *to = PyLong_AsLongLongAndOverflow(value, &overflow);
-    return !overflow;
-}
-
 /* Borrowed references to what the dictionary has; 0 where it is not that of an ordinary record. */
 int look(const Encoder *self, PyObject *dict, Fields *found) {
     Py_ssize_t place = 0;

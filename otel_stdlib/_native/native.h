@@ -29,6 +29,14 @@ static inline uint64_t load_u64(const uint8_t *from) {
     return (uint64_t)load_u32(from) | (uint64_t)load_u32(from + 4) << 32;
 }
 
+/* Whether it is exactly an int, and fits. No error is set. */
+static inline int as_integer(PyObject *value, long long *to) {
+    int overflow;
+    if (!PyLong_CheckExact(value)) return 0;
+    *to = PyLong_AsLongLongAndOverflow(value, &overflow);
+    return !overflow;
+}
+
 /* crc.c */
 void crc32_prepare(void);
 uint32_t crc32_of(const uint8_t *data, size_t size, uint32_t seed);

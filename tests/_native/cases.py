@@ -9,7 +9,7 @@ from otel_stdlib._native import core
 from otel_stdlib.spool.frame import MAGIC, MAGIC_BYTES, Frame, pack_prefix, pack_tail
 from otel_stdlib.spool.walk import Walk, pure_walk
 
-__all__ = ["compare", "compare_slices", "make_bytes", "make_frame"]
+__all__ = ["compare_bytes", "make_frame"]
 
 
 def make_frame(payload: bytes, seed: int, time_ns: int = 5, level: int = 20, severity: int = 9) -> bytes:
@@ -28,7 +28,7 @@ def _payload(chance: random.Random) -> bytes:
     return chance.randbytes(size) if kind == 2 else b'{"body":"%d"' % chance.randrange(1 << 40) + b"x" * size
 
 
-def make_bytes(chance: random.Random, seed: int) -> bytes:
+def _make_bytes(chance: random.Random, seed: int) -> bytes:
     """Frames with gaps, torn ones, those of other spools, and damage anywhere."""
     parts = []
     for _ in range(chance.randrange(12)):
@@ -54,7 +54,7 @@ def make_bytes(chance: random.Random, seed: int) -> bytes:
     return bytes(data)
 
 
-def compare(
+def _compare(
     data: bytes, position: int, base: int, seed: int, limit: int, room: int, lost: bool
 ) -> tuple[Walk, Walk]:
     """What both flavours find, after it was compared."""
@@ -70,7 +70,7 @@ def compare(
     return pure, compiled
 
 
-def compare_slices(pure: Walk, compiled: Walk, chance: random.Random) -> None:
+def _compare_slices(pure: Walk, compiled: Walk, chance: random.Random) -> None:
     """Parts of both, and the lines that are made of them."""
     frames, table = list(pure.frames), compiled.frames
     count = len(frames)
@@ -85,3 +85,14 @@ def compare_slices(pure: Walk, compiled: Walk, chance: random.Random) -> None:
     for index in (start, stop):
         if -count <= index < count:
             assert table[index] == frames[index]
+
+
+def compare_bytes(chance: random.Random) -> None:
+    """Both flavours on one buffer: frames, their order, where the walk stopped, what it counted, parts and lines."""
+    seed = chance.getrandbits(32)
+    data = _make_bytes(chance, seed)
+    position = chance.choice((0, 0, chance.randrange(len(data) + 1)))
+    room = chance.choice((len(data), len(data) + chance.randrange(6_000), 0))
+    base = chance.choice((0, 4096, (7 << 32) + 4096, (1 << 56) - 100, (1 << 62) + 5))
+    limit, lost = chance.choice((0, 1, 2, 100)), chance.random() < 0.3
+    _compare_slices(*_compare(data, position, base, seed, limit, room, lost), chance)

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_stdlib._native import core, missing
-from tests._native.cases import compare, compare_slices, make_bytes, make_frame
+from tests._native.cases import compare_bytes, make_frame
 
 pytestmark = pytest.mark.skipif(core is None, reason=f"pure Python runs here: {missing}")
 
@@ -22,15 +22,7 @@ pytestmark = pytest.mark.skipif(core is None, reason=f"pure Python runs here: {m
 @given(st.randoms(use_true_random=False))
 def test_any_bytes(chance: random.Random) -> None:
     """Frames, their order, where the walk stopped, what it counted: equal, from any start and for any room."""
-    seed = chance.getrandbits(32)
-    data = make_bytes(chance, seed)
-    position = chance.choice((0, 0, chance.randrange(len(data) + 1)))
-    room = chance.choice((len(data), len(data) + chance.randrange(6_000), 0))
-    base = chance.choice((0, 4096, (7 << 32) + 4096, (1 << 56) - 100, (1 << 62) + 5))
-    pure, compiled = compare(
-        data, position, base, seed, chance.choice((0, 1, 2, 100)), room, chance.random() < 0.3
-    )
-    compare_slices(pure, compiled, chance)
+    compare_bytes(chance)
 
 
 @given(st.binary(max_size=400), st.integers(0, 2**32 - 1))

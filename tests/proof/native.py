@@ -14,24 +14,13 @@ import sys
 import time
 
 from otel_stdlib._native import core, missing
-from tests._native.cases import compare, compare_slices, make_bytes
+from tests._native.cases import compare_bytes
 from tests._native.records import Encoders, make_context, make_record
 
 __all__ = ["fuzz"]
 
 #: Records, or buffers, of one kind after the other.
 _TURN = 200
-
-
-def compare_bytes(chance: random.Random) -> None:
-    """One buffer."""
-    seed = chance.getrandbits(32)
-    data = make_bytes(chance, seed)
-    position = chance.choice((0, 0, chance.randrange(len(data) + 1)))
-    room = chance.choice((len(data), len(data) + chance.randrange(6_000), 0))
-    base = chance.choice((0, 4096, (7 << 32) + 4096, (1 << 56) - 100, (1 << 62) + 5))
-    limit, lost = chance.choice((0, 1, 2, 100)), chance.random() < 0.3
-    compare_slices(*compare(data, position, base, seed, limit, room, lost), chance)
 
 
 def fuzz(seconds: float, first: int) -> str:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import zlib
-
 from otel_stdlib.spool import walk as walks
-from otel_stdlib.spool.frame import MAGIC, Frame, pack_prefix, pack_tail
+from otel_stdlib.spool.frame import Frame
+from tests._native.cases import make_frame
 
 SEED = 7
 
 
 def frame(payload: bytes, seed: int = SEED) -> bytes:
     """One committed frame."""
-    tail = pack_tail(5, len(payload), 20, 9, 0) + payload
-    return pack_prefix(MAGIC, zlib.crc32(tail, seed)) + tail
+    return make_frame(payload, seed)
 
 
 def payloads(data: bytes, limit: int = 100) -> tuple[list[bytes], int]:
