@@ -6,16 +6,18 @@ On a delivery thread that would be a hub of its own, which eventlet cannot end w
 
 from __future__ import annotations
 
+import re
 import select
 import socket
 from typing import Any
 
 from otel_stdlib.facts.native import original
+from otel_stdlib.facts.secrets import mask_secrets
 from otel_stdlib.facts.threads import is_green
 from otel_stdlib.handlers.addresses import Connector
 from otel_stdlib.handlers.lifetime import ConnectionOptions, Lifetime, keepalive_options
 
-__all__ = ["connecting"]
+__all__ = ["connecting", "words_of"]
 
 #: Seconds for connecting where urllib3 has been given no limit.
 _LIMIT = 10.0
@@ -70,6 +72,16 @@ def connecting(base: type[Any], connector: Connector, options: ConnectionOptions
             return not poll.poll(0)
 
     return Connecting
+
+
+#: What urllib3 puts before its texts: the connection as an object.
+_CONNECTION = re.compile(r"^\w+\(host=[^)]*\): ")
+
+
+def words_of(error: BaseException) -> str:
+    """What an error of a connection says, on one line, bounded and without secrets."""
+    text = " ".join(_CONNECTION.sub("", str(error)).split())
+    return mask_secrets(text)[:500] or type(error).__name__
 
 
 def _wrap_in_memory(connection: Any) -> None:

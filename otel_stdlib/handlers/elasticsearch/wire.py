@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import gzip
-import re
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any, NamedTuple
@@ -12,9 +11,8 @@ from typing import Any, NamedTuple
 from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.errors import ConfigError, MissingExtraError, RetryableError
 from otel_stdlib.facts.imports import load, load_if_green
-from otel_stdlib.facts.secrets import mask_secrets
 from otel_stdlib.handlers.addresses import Connector
-from otel_stdlib.handlers.connections import connecting
+from otel_stdlib.handlers.connections import connecting, words_of
 from otel_stdlib.handlers.elasticsearch.options import ElasticsearchOptions
 from otel_stdlib.handlers.elasticsearch.proxy import node_class
 from otel_stdlib.handlers.places import Places
@@ -239,11 +237,6 @@ def _never_sent(error: Exception) -> bool:
     return isinstance(error.__cause__, (NewConnectionError, ConnectTimeoutError))
 
 
-#: What urllib3 puts before its texts: the connection as an object.
-_CONNECTION = re.compile(r"^\w+\(host=[^)]*\): ")
-
-
 def _text(error: Exception) -> str:
     # The cause says more than the client's own text, which for TLS is "TLS error".
-    said = _CONNECTION.sub("", str(error.__cause__ or error))
-    return mask_secrets(" ".join(said.split()))[:500]
+    return words_of(error.__cause__ or error)

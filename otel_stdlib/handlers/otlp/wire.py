@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from otel_stdlib.facts.clock import monotonic
 from otel_stdlib.facts.errors import MissingExtraError, RetryableError
 from otel_stdlib.facts.imports import load, load_if_green
-from otel_stdlib.facts.secrets import mask_secrets
+from otel_stdlib.handlers.connections import words_of
 from otel_stdlib.handlers.otlp.options import OTLPOptions
 from otel_stdlib.handlers.otlp.pools import pool_classes
 from otel_stdlib.handlers.otlp.protobuf import MESSAGES
@@ -84,7 +84,7 @@ class Wire:
         try:
             self._pool = _make_pool(options)
         except (OSError, ValueError) as error:
-            raise RetryableError(f"cannot make a client for {self.url}: {_text(error)}") from error
+            raise RetryableError(f"cannot make a client for {self.url}: {words_of(error)}") from error
 
     def use(self, options: OTLPOptions) -> None:
         """Take other headers, from the next request on."""
@@ -134,16 +134,16 @@ class Wire:
                 )
                 return _read(answer, deadline)
         except (errors.NewConnectionError, errors.ConnectTimeoutError, errors.ProxyError) as error:
-            raise RetryableError(f"no connection to {self.url}: {_text(error)}") from error
+            raise RetryableError(f"no connection to {self.url}: {words_of(error)}") from error
         except errors.SSLError as error:
-            raise RetryableError(f"no secure connection to {self.url}: {_text(error)}") from error
+            raise RetryableError(f"no secure connection to {self.url}: {words_of(error)}") from error
         except (errors.TimeoutError, TimeoutError) as error:
             raise UnknownOutcome(f"no answer from {self.url} within {self._timeout} s") from error
         except errors.HTTPError as error:
             cut = isinstance(error, errors.ProtocolError)
-            raise UnknownOutcome(f"no answer from {self.url}: {_text(error)}", cut=cut) from error
+            raise UnknownOutcome(f"no answer from {self.url}: {words_of(error)}", cut=cut) from error
         except OSError as error:  # a certificate's file
-            raise RetryableError(f"no connection to {self.url}: {_text(error)}") from error
+            raise RetryableError(f"no connection to {self.url}: {words_of(error)}") from error
 
     def close(self) -> None:
         """Close the connections."""
@@ -203,7 +203,3 @@ def _make_pool(options: OTLPOptions) -> PoolManager:
     )
     proxied.pool_classes_by_scheme = pool_classes(options)
     return proxied
-
-
-def _text(error: BaseException) -> str:
-    return mask_secrets(" ".join(str(error).split()))[:500] or type(error).__name__
