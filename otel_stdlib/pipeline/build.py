@@ -21,7 +21,7 @@ from otel_stdlib.pipeline.generation import Generation
 from otel_stdlib.pipeline.outlet import Outlet
 from otel_stdlib.pipeline.sieve import Place
 from otel_stdlib.record.formatter import OTelFormatter
-from otel_stdlib.spool.compiled import new_spool
+from otel_stdlib.spool.compiled import spool_kind
 from otel_stdlib.spool.directory import SpoolDirectory
 from otel_stdlib.spool.ids import new_spool_id
 from otel_stdlib.spool.manifest import Manifest, Target
@@ -171,7 +171,7 @@ def _make_spool(
             directory = SpoolDirectory.create(place[1], spool_id, manifest)
         except (OSError, SpoolUnavailable) as error:
             reason = f"{place[0]}: {error}"
-    spool = new_spool(spool_id, manifest, options, directory, counters)
+    spool = spool_kind(options)(spool_id, manifest, options, directory, counters)
     if reason is not None:
         spool.supply.error = OSError(reason)
         say("memory", f"records are kept in memory only and do not survive this process: {reason}")

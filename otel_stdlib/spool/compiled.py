@@ -14,7 +14,7 @@ from otel_stdlib.spool.options import SpoolOptions
 from otel_stdlib.spool.segment import Segment
 from otel_stdlib.spool.writer import Spool
 
-__all__ = ["CompiledSpool", "new_spool"]
+__all__ = ["CompiledSpool", "spool_kind"]
 
 _NO_ROOM = -1
 _LOWEST, _HIGHEST = -(1 << 63), (1 << 63) - 1
@@ -135,13 +135,6 @@ class CompiledSpool(Spool):
         return True
 
 
-def new_spool(
-    spool_id: str,
-    manifest: bytes,
-    options: SpoolOptions,
-    directory: SpoolDirectory | None,
-    counters: Counters,
-) -> Spool:
+def spool_kind(options: SpoolOptions) -> type[Spool]:
     """The flavour that there is. One that syncs in each log call is Python's: the disk takes far longer."""
-    kind = Spool if core is None or options.durability == "record" else CompiledSpool
-    return kind(spool_id, manifest, options, directory, counters)
+    return Spool if core is None or options.durability == "record" else CompiledSpool

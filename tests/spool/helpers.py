@@ -7,6 +7,7 @@ from pathlib import Path
 
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.identity import Identity
+from otel_stdlib.spool.compiled import spool_kind
 from otel_stdlib.spool.directory import SpoolDirectory
 from otel_stdlib.spool.ids import new_spool_id
 from otel_stdlib.spool.manifest import Manifest, Target
@@ -16,8 +17,6 @@ from otel_stdlib.spool.reader import Reader, Store
 from otel_stdlib.spool.segment import Descriptor
 from otel_stdlib.spool.writer import Spool
 
-#: The flavour under test: see ``conftest.py``.
-spool_kind: type[Spool] = Spool
 TARGET = Target(Identity("jsonl", "/var/log/app.jsonl"), "file")
 SMALL = SpoolOptions(segment_bytes=64 << 10, max_bytes=1 << 20)
 
@@ -37,8 +36,7 @@ def make_spool(root: Descriptor | None, options: SpoolOptions = SMALL, *targets:
     spool_id = new_spool_id()
     manifest = manifest_for(spool_id, *targets).dump()
     directory = None if root is None else SpoolDirectory.create(root, spool_id, manifest)
-    kind = Spool if options.durability == "record" else spool_kind  # as new_spool has it
-    return kind(spool_id, manifest, options, directory, Counters())
+    return spool_kind(options)(spool_id, manifest, options, directory, Counters())
 
 
 def put(spool: Spool, count: int, size: int = 100, level: int = 20, first: int = 0) -> list[int]:
