@@ -132,6 +132,7 @@ def deliver(target: _Target, batch: Batch) -> None:
     [({}, 51), ({"connection_max_idle": 10}, 11), ({"connection_max_idle": 0, "connection_max_age": 90}, 91)],
     ids=["default", "idle", "age"],
 )
+@pytest.mark.server
 def test_after_a_pause_the_next_record_gets_a_new_connection(
     way: Way, clock: _Clock, options: dict[str, float], pause: float
 ) -> None:
@@ -148,6 +149,7 @@ def test_after_a_pause_the_next_record_gets_a_new_connection(
         assert door.traffic.connections > used
 
 
+@pytest.mark.server  # its fixture asks for them by name
 def test_without_limits_a_connection_is_kept(way: Way, clock: _Clock) -> None:
     """0 sets none."""
     target, door, batch = way(connection_max_idle=0, connection_max_age=0, tcp_keepalive=0)
@@ -212,6 +214,7 @@ def _asked(sock: socket.socket) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("name", ["elasticsearch", "otlp", "otlp through a proxy"])
+@pytest.mark.server
 def test_http_connections_are_kept_alive(
     name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
