@@ -5,18 +5,28 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from typing import Any
 
+from otel_stdlib.facts import native
 from otel_stdlib.facts.native import monotonic
-from otel_stdlib.facts.threads import Lock, acquire, is_green
+from otel_stdlib.facts.threads import Lock, acquire, is_green, wait_until
 
 __all__ = ["load", "load_if_green"]
 
-#: Seconds after which an import no longer waits for those of other threads.
+#: Seconds after which an import no longer waits for those of other threads, nor a fork for any.
 _LONGEST = 10.0
 
-#: The process, and its lock: a forked child must not wait for a thread of its parent's.
-_lock: tuple[int, Any] = (0, None)
+
+class _Turns:
+    """Whose turn it is to import in this process, and which threads are or want to be at it."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.threads: dict[int, None] = {}
+        self.taken_for_fork = False
+
+
+_turns = _Turns()
+_hooked = False
 
 
 def load(*names: str) -> None:
@@ -31,14 +41,17 @@ def load(*names: str) -> None:
     missing = [name for name in names if name not in sys.modules]
     if not missing:
         return
-    lock = _lock_of_process()
-    taken = acquire(lock, monotonic() + _LONGEST)
+    _register_hooks()
+    turns, thread = _turns, native.get_ident()
+    turns.threads[thread] = None
+    taken = acquire(turns.lock, monotonic() + _LONGEST)
     try:
         for name in missing:
             importlib.import_module(name)
     finally:
+        turns.threads.pop(thread, None)
         if taken:
-            lock.release()
+            turns.lock.release()
 
 
 def load_if_green(*names: str) -> None:
@@ -55,8 +68,36 @@ def load_if_green(*names: str) -> None:
         load(*names)
 
 
-def _lock_of_process() -> Any:
-    global _lock
-    if _lock[0] != os.getpid():
-        _lock = os.getpid(), Lock()
-    return _lock[1]
+def _register_hooks() -> None:
+    global _hooked
+    if not _hooked and hasattr(os, "register_at_fork"):
+        _hooked = True
+        os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_renew)
+
+
+def _before_fork() -> None:
+    """Let imports come to their end.
+
+    A child would wait for good for a module that its parent had half imported: the lock of that module belongs to
+    a thread that the child does not have. Those that wait for their turn come first too: then children have the
+    drivers in memory that they share, and need not import them while they serve.
+    """
+    turns, thread = _turns, native.get_ident()
+    if thread in turns.threads:
+        return  # a module that forks while it is imported
+    deadline = monotonic() + _LONGEST
+    wait_until(lambda: not turns.threads, deadline)
+    turns.taken_for_fork = acquire(turns.lock, deadline)
+
+
+def _after_fork() -> None:
+    turns = _turns
+    if turns.taken_for_fork:
+        turns.taken_for_fork = False
+        turns.lock.release()
+
+
+def _renew() -> None:
+    """A forked child has none of the threads that import."""
+    global _turns
+    _turns = _Turns()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 
 from otel_stdlib.facts import imports
 from otel_stdlib.facts.threads import Thread
+from tests.support import eventually
 from tests.tree import ROOT
 
 _SLOW = """
@@ -48,14 +50,45 @@ def test_threads_import_one_after_another(slow_modules: list[str]) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
-def test_a_child_does_not_wait_for_its_parents_imports(slow_modules: list[str]) -> None:
-    """A fork while another thread imports: the child has a lock of its own."""
-    lock = imports._lock_of_process()
-    with lock:
+def test_a_child_does_not_wait_for_its_parents_imports(
+    slow_modules: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An import that does not end keeps no fork back for long, and the child has turns of its own."""
+    imports.load(slow_modules[0])
+    monkeypatch.setattr(imports, "_LONGEST", 0.01)
+    with imports._turns.lock:
         child = os.fork()
         if child == 0:
-            os._exit(0 if imports._lock_of_process() is not lock else 1)
+            os._exit(1 if imports._turns.lock.locked() else 0)
+        assert imports._turns.lock.locked()
     assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_fork_waits_for_imports_under_way_and_in_the_queue(slow_modules: list[str]) -> None:
+    """A child would wait for good for a module that its parent had half imported: no thread there completes it."""
+    threads = [Thread(lambda name=name: imports.load(name), "otel-stdlib-test") for name in slow_modules]  # type: ignore[misc]
+    for thread in threads:
+        thread.start()
+    eventually(lambda: any(name in sys.modules for name in slow_modules), 60, 0.0)
+    child = os.fork()
+    if child == 0:
+        faulthandler.dump_traceback_later(30, exit=True)
+        os._exit(0 if all(name in sys.modules for name in slow_modules) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert all(thread.join(60) for thread in threads)
+    imports.load("json")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_fork_in_an_import_waits_for_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own thread is the one that imports."""
+    source = "import os\nchild = os.fork()\nif child == 0:\n    os._exit(0)\nstatus = os.waitpid(child, 0)[1]\n"
+    (tmp_path / "otel_stdlib_forks.py").write_text(source, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(imports, "_LONGEST", 3600.0)
+    imports.load("otel_stdlib_forks")
+    assert sys.modules.pop("otel_stdlib_forks").status == 0
 
 
 def test_a_missing_module_frees_the_turn() -> None:
@@ -63,7 +96,7 @@ def test_a_missing_module_frees_the_turn() -> None:
     for _ in range(2):
         with pytest.raises(ImportError):
             imports.load("otel_stdlib_no_such_module")
-    assert not imports._lock_of_process().locked()
+    assert not imports._turns.lock.locked()
 
 
 _CONFIGURE = """
