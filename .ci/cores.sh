@@ -3,14 +3,15 @@
 # test_core PYTHON MINOR: the tests that need no server. The oldest Python gets the oldest dependencies, and 3.12
 # pure Python throughout.
 test_core() {
-    local environment="$work/core-3.$2" constraints=()
+    local environment="$work/core-3.$2" constraints=() tests
     new_venv "$environment" "$1"
     if [ "$2" = 10 ]; then constraints=(-c .ci/oldest.txt); fi
     if [ "$2" = 12 ]; then export OTEL_STDLIB_NO_NATIVE=1; else unset OTEL_STDLIB_NO_NATIVE; fi
     retry "$environment/bin/pip" install -q -e '.[test]' "${constraints[@]}"
     "$environment/bin/pip" list 2>/dev/null | grep -iE '^(orjson|python-json-logger|pyyaml) '
     "$environment/bin/otel-stdlib" --version
-    "$environment/bin/python" -m pytest -q -m "not server and not slow"
+    tests=("$environment/bin/python" -m pytest -q -o "cache_dir=$environment/cache" -m "not server and not slow")
+    "${tests[@]}" || again $? "$environment/cache" "${tests[@]}"
     rm -rf "$environment"
 }
 

@@ -101,7 +101,7 @@ PYTHON
 
 # test_forky: the core tests there. Status 0 where such a Python cannot be had, with the reason.
 test_forky() {
-    local root="$work/forky" mirror python
+    local root="$work/forky" mirror python tests
     step "a newer Python from Debian $forky_suite"
     if [ "$(id -u)" != 0 ]; then say "not run: needs root"; return 0; fi
     mirror=$(debian_mirror) || { say "not run: apt has no Debian mirror here"; return 0; }
@@ -114,6 +114,7 @@ test_forky() {
     in_forky "$root" "/usr/bin/$python" -m venv /venv || { say "not run: $python does not start here"; return 0; }
     install_in_forky "$root" || { say "not run: the core's dependencies are not there for $python"; return 0; }
     step "core tests on $(in_forky "$root" /venv/bin/python -V), of Debian $forky_suite"
-    in_forky "$root" /venv/bin/python -m pytest -q -m "not server and not slow"
+    tests=(in_forky "$root" /venv/bin/python -m pytest -q -m "not server and not slow")
+    "${tests[@]}" || again $? "$root/src/.pytest_cache" "${tests[@]}"
     rm -rf "$root"
 }

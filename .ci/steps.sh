@@ -18,6 +18,7 @@ finish() {
     trap - EXIT
     say "" "=== summary"
     if [ ${#steps[@]} -gt 0 ]; then printf '%s\n' "${steps[@]}"; fi
+    if [ -e "$work/again" ]; then say "failed at first, passed alone:"; cat "$work/again"; fi
     if [ "$1" -eq 0 ]; then
         say "all steps passed in $SECONDS s"
     else
@@ -106,9 +107,24 @@ new_venv() {
 run_readme_command() {
     local command
     command=$(grep -E "^python3 -m venv .*$1" README.md) || { say "README.md has no command with $1"; return 1; }
-    [ "$(printf '%s\n' "$command" | wc -l)" -eq 1 ]
+    [ "$(printf '%s\n' "$command" | wc -l)" -eq 1 ] || return 1
     say "+ $command"
     bash -euo pipefail -c "$command"
+}
+
+# again STATUS CACHE COMMAND...: after a pytest with this status, run the tests that failed once more, alone. Of
+# thousands with real servers and kills one may meet a machine that stalls; a fault fails twice. Only where 5 or
+# fewer failed, and the summary names them. CACHE is pytest's cache folder.
+again() {
+    local status=$1 failed="$2/v/cache/lastfailed" names="$work/failed-$BASHPID" number
+    shift 2
+    [ "$status" -eq 1 ] || return "$status"
+    number=$(grep -c ': true' "$failed") || return 1
+    [ "$number" -le 5 ] || return 1
+    grep ': true' "$failed" >"$names"
+    say "" "--- $number failed; once more, alone"
+    "$@" --lf --lfnf=none || return 1
+    cat "$names" >>"$work/again"
 }
 
 # flavour: what a build gives here.

@@ -83,7 +83,9 @@ def test_a_fork_waits_for_imports_under_way_and_in_the_queue(slow_modules: list[
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 def test_a_fork_in_an_import_waits_for_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its own thread is the one that imports."""
-    source = "import os\nchild = os.fork()\nif child == 0:\n    os._exit(0)\nstatus = os.waitpid(child, 0)[1]\n"
+    source = (
+        "import os\nchild = os.fork()\nif child == 0:\n    os._exit(0)\nstatus = os.waitpid(child, 0)[1]\n"
+    )
     (tmp_path / "otel_stdlib_forks.py").write_text(source, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(imports, "_LONGEST", 3600.0)
