@@ -11,6 +11,7 @@ from typing import Any
 from otel_stdlib.config.converted import Converted, is_reference
 from otel_stdlib.config.document import Document
 from otel_stdlib.config.errors import Path, Problem
+from otel_stdlib.config.trial import our_class
 from otel_stdlib.facts.errors import ConfigError
 from otel_stdlib.facts.levels import check_level
 from otel_stdlib.facts.options import nearest
@@ -102,7 +103,21 @@ class _Checker:
             yield from self._level(path, logger)
             if not self._converted.is_incremental:
                 yield from self._names(path, logger, "filters", "filter")
+                yield from self._dropping(path, logger)
                 yield from self._names(path, logger, "handlers", "handler")
+
+    def _dropping(self, path: Path, logger: dict[str, Any]) -> Iterator[Problem]:
+        """Filters of this package that drop records, on a logger."""
+        given = self._converted.get(path, logger, "filters")
+        for index, name in enumerate(given if isinstance(given, (list, tuple)) else ()):
+            entry = self._converted.entry(("filters", name)) if name in self._names_of["filters"] else None
+            kind = None if entry is None else our_class(self._converted, ("filters", str(name)), entry)
+            if getattr(kind, "decides", False) is True:
+                message = (
+                    f"names the filter {name!r}, which drops records: on a logger it does not see those of the "
+                    "loggers below; name it in 'filters' of a handler"
+                )
+                yield self._problem((*path, "filters", index), message)
 
     def _level(self, path: Path, entry: dict[str, Any]) -> Iterator[Problem]:
         level = self._converted.get(path, entry, "level")

@@ -17,6 +17,7 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any, Literal, Union
 
+from otel_stdlib import filters
 from otel_stdlib.config.registry import BUILT_IN, import_path
 from otel_stdlib.facts.errors import ConfigError
 from otel_stdlib.handlers.base import DestinationHandler
@@ -76,6 +77,7 @@ def build_schema() -> dict[str, Any]:
             "spool": _spool(),
             "dictConfig": _dict_config(),
             "handler": _handler(options),
+            "filter": _filter(),
             **options,
         },
     }
@@ -179,7 +181,7 @@ def _dict_config() -> dict[str, Any]:
             "incremental": switch,
             "disable_existing_loggers": switch,
             "formatters": {"type": "object", "additionalProperties": {"type": "object"}},
-            "filters": {"type": "object", "additionalProperties": {"type": "object"}},
+            "filters": {"type": "object", "additionalProperties": {"$ref": "#/$defs/filter"}},
             "handlers": {"type": "object", "additionalProperties": {"$ref": "#/$defs/handler"}},
             "loggers": {"type": "object", "additionalProperties": logger},
             "root": {**logger, "type": ["object", "null"]},
@@ -206,6 +208,17 @@ def _handler(options: Mapping[str, Any]) -> dict[str, Any]:
     ]
     # With "incremental: true" a handler's section has a level and nothing else.
     return {"type": "object", "properties": _HANDLER_KEYS, "allOf": cases}
+
+
+def _filter() -> dict[str, Any]:
+    cases = []
+    for name in filters.__all__:
+        init = getattr(filters, name).__init__
+        hints = typing.get_type_hints(init)
+        options = {key: _type_schema(hints.get(key, Any)) for key in inspect.signature(init).parameters}
+        del options["self"]
+        cases.append(_case(f"otel_stdlib.filters.{name}", {"()": {}, "class": _TEXT, ".": {}, **options}))
+    return {"type": "object", "allOf": cases}
 
 
 def _case(path: str, properties: Mapping[str, Any]) -> dict[str, Any]:

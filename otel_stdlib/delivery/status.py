@@ -7,6 +7,7 @@ from typing import Any
 from otel_stdlib.facts.clock import wall
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.secrets import mask_secrets
+from otel_stdlib.facts.suppressed import by_rule
 from otel_stdlib.facts.threads import Lock
 
 __all__ = ["Status"]
@@ -47,6 +48,13 @@ class Status:
             "damaged": counts.get("damaged", 0),
             "evicted": counts.get("evicted", 0),
             "memory": counts.get("memory", 0),
+            "suppressed": by_rule(
+                {
+                    name.removeprefix("suppressed:"): count
+                    for name, count in counts.items()
+                    if name.startswith("suppressed:")
+                }
+            ),
             "filtered": counts.get("filtered", 0),
             "filter_errors": counts.get("filter_errors", 0),
             "last_error": None if error is None else error[0],

@@ -10,7 +10,12 @@ from weakref import WeakMethod
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["WatchedFilters", "has_filters", "run_filters", "watch_filters"]
+__all__ = ["Drop", "Test", "WatchedFilters", "compile_filters", "has_filters", "run_filters", "watch_filters"]
+
+#: What a filter answers: a record, or whether it is kept.
+Test = Callable[[logging.LogRecord], Any]
+#: Called with a record that a filter dropped.
+Drop = Callable[[logging.LogRecord], None]
 
 _standard = logging.Filterer.filter
 
@@ -24,18 +29,41 @@ def _is_standard(handler: logging.Filterer) -> bool:
     return type(handler).filter is _standard and "filter" not in vars(handler)
 
 
-def run_filters(handler: logging.Filterer, record: logging.LogRecord) -> logging.LogRecord | None:
+def compile_filters(handler: logging.Filterer, drop: Callable[[Any], Drop]) -> tuple[tuple[Test, Drop], ...]:
+    """The tests of ``handler``, each with what is called with a record that it drops.
+
+    ``drop`` answers with that for a filter. A filter of this package is asked for its decision alone: the
+    handler that asks counts what it loses, see ``Suppressing``.
+    """
+    if not _is_standard(handler):
+        return ((handler.filter, drop(handler)),)
+    return tuple((_test_of(each), drop(each)) for each in handler.filters)
+
+
+def _test_of(each: Any) -> Test:
+    test: Test | None = getattr(each, "decide", None) if getattr(each, "decides", False) is True else None
+    return test or getattr(each, "filter", each)
+
+
+def run_filters(
+    handler: logging.Filterer, record: logging.LogRecord, drop: Callable[[Any], Drop] | None = None
+) -> logging.LogRecord | None:
     """The record that passes the filters of ``handler``, None when one of them drops it.
 
     A filter that returns another record replaces it. The standard library does so from Python 3.12 on;
-    here it is so on each version. What a filter raises passes.
+    here it is so on each version. What a filter raises passes. ``drop(filter)(record)`` is called for
+    a record that is dropped.
     """
     if not _is_standard(handler):
-        return _result(handler.filter(record), record)
+        found = _result(handler.filter(record), record)
+        if found is None and drop is not None:
+            drop(handler)(record)
+        return found
     for each in handler.filters:
-        test: Any = getattr(each, "filter", each)
-        found = _result(test(record), record)
+        found = _result(_test_of(each)(record), record)
         if found is None:
+            if drop is not None:
+                drop(each)(record)
             return None
         record = found
     return record

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from otel_stdlib.facts.clock import monotonic
 from otel_stdlib.facts.diagnostics import say
+from otel_stdlib.facts.suppressed import elsewhere
 from otel_stdlib.facts.threads import Thread, is_green, sleep
 from otel_stdlib.pipeline import exit as exit_hook
 
@@ -30,16 +31,22 @@ _HINTS = {
     "litestar": "configure logging after Litestar()",
     "alembic": "configure logging after it, or remove fileConfig from env.py",
 }
+_QUIET = {"attached": True, "state": "running", "dropped": {}, "retiring": 0}
 _live: weakref.WeakSet[EncodingHandler] = weakref.WeakSet()
 
 
 def health() -> list[dict[str, Any]]:
     """``health()`` of every handler of this package in the process that a logger has or that delivers.
 
-    Also of those that ``logging.getHandlerByName`` does not find any more. Sorted by name. Any thread; never waits.
+    Also of those that ``logging.getHandlerByName`` does not find any more. Sorted by name. What filters of this
+    package have suppressed on loggers and on handlers of others is one more report, named ``filters``.
+    Any thread; never waits.
     """
     reports = [handler.health() for handler in _handlers()]
     found = [each for each in reports if each["attached"] or each["state"] != "idle" or each["retiring"]]
+    others = elsewhere.snapshot()
+    if others:
+        found.append({"name": "filters", "kind": "filters", **_QUIET, "suppressed": others})
     return sorted(found, key=lambda each: str(each["name"]))
 
 

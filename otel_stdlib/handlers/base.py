@@ -10,9 +10,10 @@ from otel_stdlib.delivery.accept import Accept, AtLeast
 from otel_stdlib.delivery.contract import Destination
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.facts.counters import Counters
-from otel_stdlib.facts.filtering import WatchedFilters, run_filters
+from otel_stdlib.facts.filtering import Drop, Test, WatchedFilters, compile_filters
 from otel_stdlib.facts.identity import Identity
 from otel_stdlib.facts.options import check_seconds
+from otel_stdlib.facts.suppressed import rule_of
 from otel_stdlib.handlers.attachment import Attachment, is_attached
 from otel_stdlib.pipeline.outlet import Outlet
 from otel_stdlib.pipeline.pipeline import Pipeline
@@ -40,6 +41,9 @@ class EncodingHandler(logging.Handler):
     #: What this handler's options say of the resource; they win over the formatter's.
     _described = ResourceOptions()
     _describing: tuple[OTelFormatter, OTelFormatter] | None = None
+    #: The filters that ``_tests`` was made of.
+    _tested: Sequence[Any] | None = None
+    _tests: tuple[tuple[Test, Drop], ...] = ()
 
     def _build(
         self,
@@ -88,16 +92,28 @@ class EncodingHandler(logging.Handler):
         """Filter and log one record. Any thread; never raises, never waits."""
         if self.filters:
             try:
-                kept = run_filters(self, record)
+                if self.filters != self._tested:
+                    self._prepare_filters()
+                for test, dropped in self._tests:
+                    kept = test(record)
+                    if kept is not True:
+                        if not kept:
+                            dropped(record)
+                            return False
+                        if isinstance(kept, logging.LogRecord):
+                            record = kept
             except Exception:
                 # Closed, not open: a filter that hides secrets is the usual one.
                 self.pipeline.count_filter_error(record)
                 return False
-            if kept is None:
-                return False
-            record = kept
         self.emit(record)
         return True
+
+    def _prepare_filters(self) -> None:
+        filters = list(self.filters)
+        counts = self.pipeline.suppressed
+        self._tests = compile_filters(self, lambda each: counts.counter(rule_of(each)))
+        self._tested = filters
 
     def emit(self, record: logging.LogRecord) -> None:
         """Put one record into the spool."""

@@ -13,6 +13,7 @@ from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.forks import ForkRegistry
 from otel_stdlib.facts.severity import level_of
+from otel_stdlib.facts.suppressed import Suppressed
 from otel_stdlib.facts.threads import RLock
 from otel_stdlib.pipeline import exit as exit_hook
 from otel_stdlib.pipeline.build import build_generation
@@ -32,9 +33,7 @@ from otel_stdlib.spool.options import SpoolOptions
 
 __all__ = ["Pipeline"]
 
-
-#: A guard that always says: not started here.
-_NOT_STARTED = b"\0"
+_NOT_STARTED = b"\0"  # a guard that always says: not started here
 
 
 class Pipeline(Encoders):
@@ -75,6 +74,7 @@ class Pipeline(Encoders):
         self.respect_level = respect_level
         self._filters = filters
         self.counters = Counters()
+        self.suppressed = Suppressed()  # by filters in front of it
         self._formatter = formatter
         self._outlets = outlets
         self._guard: Any = _NOT_STARTED
@@ -175,6 +175,7 @@ class Pipeline(Encoders):
         self._starting = False
         self._early = []
         self.counters.after_fork()
+        self.suppressed.after_fork()
         inherited = [*self._retiring, self._generation]
         self._generation, self._retiring = None, []
         self._detaching = RLock()
@@ -286,6 +287,7 @@ class Pipeline(Encoders):
         report: dict[str, Any] = {
             "state": "idle" if generation is None else "running",
             "dropped": losses(self.counters.snapshot()),
+            "suppressed": self.suppressed.snapshot(),
             "retiring": len(self._retiring),
         }
         if generation is not None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from otel_stdlib.delivery.accept import Accept
 from otel_stdlib.facts.counters import Counters
-from otel_stdlib.facts.filtering import has_filters, run_filters, watch_filters
+from otel_stdlib.facts.filtering import Drop, has_filters, run_filters, watch_filters
 from otel_stdlib.facts.severity import level_of, severity_number
+from otel_stdlib.facts.suppressed import rule_of
 from otel_stdlib.pipeline.private import is_untouched, private_copy
 from otel_stdlib.record.callsite import is_delivery_thread
 from otel_stdlib.record.template import template_of
@@ -45,6 +46,15 @@ class Place(NamedTuple):
     def has_filters(self) -> bool:
         """Whether its handler has a filter now."""
         return self.handler is not None and has_filters(self.handler)
+
+    def dropped(self, each: Any) -> Drop:
+        """What counts a record that a filter has dropped."""
+
+        def count(record: logging.LogRecord) -> None:
+            self.counters.add("filtered")
+            self.counters.add(f"suppressed:{rule_of(each)}:{severity_number(level_of(record))}")
+
+        return count
 
 
 class Sieve:
@@ -109,14 +119,13 @@ class Sieve:
             return None
         own, flat = private_copy(record)
         try:
-            kept = own if place.handler is None else run_filters(place.handler, own)
+            kept = own if place.handler is None else run_filters(place.handler, own, place.dropped)
         except Exception:
             # Closed, not open: a filter that hides secrets is the usual one.
             place.counters.add("filter_errors")
             self._counters.add(f"filter:{severity_number(level_of(record))}")
             return None
         if kept is None:
-            place.counters.add("filtered")
             return None
         if plain is not None and flat and kept is own and is_untouched(own, record):
             return plain
