@@ -56,12 +56,11 @@ def backlog_of(lane: Lane, accept: Callable[[Frame], bool] | None) -> Backlog:
         return Backlog(0)
     records, seen = len(lane.held), 0
     oldest: int | None = None
-    position = lane.next
+    start = position = lane.next
     try:
         if records:
             oldest = lane.source.oldest_time_ns(lane.cursor)
         head = lane.source.head()
-        size = lane.source.distance(position)  # type: ignore[attr-defined]
         for frames, end in look(position, _PIECE):
             wanted = accepted(frames, accept)
             if wanted and oldest is None:
@@ -73,7 +72,9 @@ def backlog_of(lane: Lane, accept: Callable[[Frame], bool] | None) -> Backlog:
                 return Backlog(records, True, oldest)
             if seen >= MOST_COUNTED:
                 break
+        # Both after the count, which a writer may have overtaken, and the smaller one first.
         rest = lane.source.distance(position)  # type: ignore[attr-defined]
+        size = lane.source.distance(start)  # type: ignore[attr-defined]
     except OSError:
         return Backlog(records, False, oldest)
     held = len(lane.held)

@@ -7,12 +7,14 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import otel_stdlib
+from otel_stdlib.delivery.sources import LiveSource
 from otel_stdlib.handlers import JSONLFileHandler
 from tests.support import eventually
 from tests.tree import ROOT
@@ -73,6 +75,26 @@ def test_a_large_backlog_is_estimated(handler: JSONLFileHandler) -> None:
     status = handler.health()["destinations"]["jsonl"]
     assert status["lag_records_exact"] is False
     assert status["lag_records"] == pytest.approx(6_000, rel=0.1)
+    handler.stop(0)
+
+
+def test_a_backlog_that_grows_while_it_is_counted(
+    handler: JSONLFileHandler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is estimated from one state of the spool."""
+    log(handler, 3_000, "y" * 700)
+    look = LiveSource.look
+    more = [6_000]
+
+    def growing(self: LiveSource, start: int, size: int) -> Iterator[Any]:
+        for piece in look(self, start, size):
+            log(handler, more.pop() if more else 0, "y" * 700)
+            yield piece
+
+    monkeypatch.setattr(LiveSource, "look", growing)
+    status = handler.health()["destinations"]["jsonl"]
+    assert not more
+    assert status["lag_records"] == pytest.approx(9_000, rel=0.1)
     handler.stop(0)
 
 
