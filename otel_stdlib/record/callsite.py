@@ -12,7 +12,7 @@ from typing import Any
 from otel_stdlib.facts.memo import keep
 from otel_stdlib.facts.threads import is_ours
 
-__all__ = ["DELIVERY_THREAD_PREFIX", "is_delivery_thread", "is_on_stack", "site_attributes"]
+__all__ = ["DELIVERY_THREAD_PREFIX", "is_delivery_thread", "place", "site_attributes"]
 
 #: Threads of this package that deliver records. What is logged on them is not logged again.
 DELIVERY_THREAD_PREFIX = "otel-stdlib-"
@@ -35,13 +35,37 @@ def is_delivery_thread(record: logging.LogRecord) -> bool:
 _absolute: dict[str, str] = {}
 
 
-def is_on_stack(record: logging.LogRecord) -> bool:
-    """Whether the call that made a record is still on this thread's stack.
+class _SameCode:
+    """A code object as a key: two are the same only when they are one, and one lives as long as its key."""
 
-    Only then its function's full name can be known: a record that came by a queue, or that was made by hand, has
-    the bare name alone, and shares all that else tells call sites apart.
+    __slots__ = ("_code",)
+
+    def __init__(self, code: CodeType) -> None:
+        self._code = code
+
+    def __hash__(self) -> int:
+        return id(self._code)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _SameCode) and self._code is other._code
+
+
+def place(record: logging.LogRecord, key: Any) -> tuple[bool, Any]:
+    """Whether the call that made a record is still on this thread's stack, and the key by which its site is kept.
+
+    None as key: what the site depends on is not known.
+
+    Only on the stack can the function's full name be known: a record that came by a queue, or that was made by
+    hand, has the bare name alone, and shares all that else tells call sites apart. Code without a file (``<stdin>``,
+    ``<string>``, ``<timeit-src>``) says too little by name and line.
     """
-    return record.thread == threading.get_ident() and _find_frame(record) is not None
+    frame = _find_frame(record) if record.thread == threading.get_ident() else None
+    if not record.pathname.startswith("<"):
+        return frame is not None, key
+    module = None if frame is None else frame.f_globals.get("__name__")
+    if frame is None or type(module) is not str:
+        return frame is not None, None
+    return True, (key, _SameCode(frame.f_code), module)
 
 
 def _full_path(path: str) -> str:

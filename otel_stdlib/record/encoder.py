@@ -16,7 +16,7 @@ import orjson
 
 from otel_stdlib.facts.forks import ForkRegistry
 from otel_stdlib.facts.memo import keep
-from otel_stdlib.record.callsite import is_delivery_thread, is_on_stack
+from otel_stdlib.record.callsite import is_delivery_thread, place
 from otel_stdlib.record.context import correlation_fragment, current_context
 from otel_stdlib.record.current import otel_fragment
 from otel_stdlib.record.general import GeneralEncoder
@@ -241,9 +241,9 @@ class LineEncoder:
     def new_site(self, record: logging.LogRecord) -> Site:
         """The bytes of a call site seen for the first time; empty for a delivery thread."""
         general = self._general
-        key = site_key(record.__dict__)
-        here = is_on_stack(record)
-        site: Site = () if here else self._aside.get(key, ())
+        on_stack, key = place(record, site_key(record.__dict__))
+        known = self.sites if on_stack else self._aside
+        site: Site = () if key is None else known.get(key, ())
         if site:
             return site
         if not (general.guard and is_delivery_thread(record)):
@@ -252,9 +252,7 @@ class LineEncoder:
             attributes = general.site(record)
             middle = _dumps({"scope": general.scope(record), "attributes": attributes})[1:-2]
             site = (head, middle + b"," if attributes else middle, number, attributes)
-        if record.pathname.startswith("<"):
-            return site  # any module may have code of this name, at this line
-        return keep(self.sites if here else self._aside, key, site)
+        return site if key is None else keep(known, key, site)
 
     def forget_sites(self) -> None:
         """Forget what holds for the parent process. In a forked child."""

@@ -100,6 +100,31 @@ def test_code_without_a_file_is_not_taken_for_other_code() -> None:
     assert ["first.f", "second.f"] == names
 
 
+def test_a_site_in_code_without_a_file_is_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As any other: what is typed at a prompt or given to ``timeit`` logs no slower. Equal code is not the same."""
+    encoder = LineEncoder()
+    found = []
+    general = type(encoder._general)
+    site = general.site
+
+    def counted(self: Any, record: logging.LogRecord) -> dict[str, Any]:
+        found.append(site(self, record))
+        return found[-1]
+
+    monkeypatch.setattr(general, "site", counted)
+
+    class Writing(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            encoder.encode(record)
+
+    logger = logging.Logger("sites")
+    logger.addHandler(Writing())
+    for _ in range(2):
+        code = compile("def f(): logger.info('x')\nfor _ in range(5): f()", "<string>", "exec")
+        exec(code, {"__name__": "here", "logger": logger})
+    assert ["here.f", "here.f"] == [attributes["code.function.name"] for attributes in found]
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
 def test_a_child_forgets_what_holds_for_its_parent() -> None:
     """A record of the parent's that comes to the child by a queue is another process's there."""
