@@ -10,7 +10,17 @@ from weakref import WeakMethod
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["Drop", "Test", "WatchedFilters", "compile_filters", "has_filters", "run_filters", "watch_filters"]
+__all__ = [
+    "Drop",
+    "Test",
+    "WatchedFilters",
+    "bind_filters",
+    "compile_filters",
+    "flush_filters",
+    "has_filters",
+    "run_filters",
+    "watch_filters",
+]
 
 #: What a filter answers: a record, or whether it is kept.
 Test = Callable[[logging.LogRecord], Any]
@@ -38,6 +48,35 @@ def compile_filters(handler: logging.Filterer, drop: Callable[[Any], Drop]) -> t
     if not _is_standard(handler):
         return ((handler.filter, drop(handler)),)
     return tuple((_test_of(each), drop(each)) for each in handler.filters)
+
+
+def bind_filters(filters: Iterable[Any], owner: logging.Filterer, log: Callable[[Any], object]) -> None:
+    """Let filters of this package that log something themselves know that ``owner`` has them.
+
+    ``log`` is a bound method that takes such a record; it is held weakly.
+    """
+    for each in filters:
+        bind = getattr(each, "bind", None) if getattr(each, "decides", False) is True else None
+        if bind is not None:
+            bind(owner, _weakly(log))
+
+
+def _weakly(method: Callable[[Any], object]) -> Callable[[Any], object]:
+    reference = WeakMethod(method)
+
+    def call(record: Any) -> object:
+        found = reference()
+        return None if found is None else found(record)
+
+    return call
+
+
+def flush_filters(filters: Iterable[Any]) -> None:
+    """Let filters of this package log what they have to report."""
+    for each in filters:
+        flush = getattr(each, "flush", None) if getattr(each, "decides", False) is True else None
+        if flush is not None:
+            flush()
 
 
 def _test_of(each: Any) -> Test:

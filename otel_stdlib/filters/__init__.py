@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 
 from otel_stdlib.facts.public import load_on_demand
 
-__all__ = ["SamplingFilter", "TraceContextFilter"]
+__all__ = ["RateLimitFilter", "SamplingFilter", "TraceContextFilter"]
 
 if TYPE_CHECKING:  # what type checkers and editors read; a test holds that both are the same
+    from otel_stdlib.filters.rate_limit import RateLimitFilter
     from otel_stdlib.filters.sampling import SamplingFilter
     from otel_stdlib.filters.trace_context import TraceContextFilter
 else:
     __getattr__, __dir__ = load_on_demand(
         __name__,
         {
+            "otel_stdlib.filters.rate_limit": "RateLimitFilter",
             "otel_stdlib.filters.sampling": "SamplingFilter",
             "otel_stdlib.filters.trace_context": "TraceContextFilter",
         },

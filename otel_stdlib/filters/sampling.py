@@ -13,6 +13,7 @@ from otel_stdlib.facts.errors import ConfigError
 from otel_stdlib.facts.forks import ForkRegistry
 from otel_stdlib.facts.memo import keep
 from otel_stdlib.facts.options import check_flag, check_names, nearest, only_known
+from otel_stdlib.facts.summaries import Summary
 from otel_stdlib.filters.randomness import (
     KEEP_ALL,
     explicit_randomness,
@@ -104,7 +105,7 @@ class SamplingFilter(Suppressing):
                 if by_trace or trace_based:
                     context = span()
                     if trace_based and context is not None and _is_unsampled(context):
-                        return False
+                        return isinstance(record, Summary)
                 ratio, limit = plain or chosen.get((record.name, level)) or choose(record.name, level)
                 if limit == KEEP_ALL:
                     return True
@@ -122,7 +123,7 @@ class SamplingFilter(Suppressing):
                 if THRESHOLD in fields:
                     ratio, limit = _again(fields, ratio, limit)
                 if randomness < limit:
-                    return False
+                    return isinstance(record, Summary)
                 return mark(record, limit, "" if found else randomness) if marks else True
             except Exception:  # a record that was made by hand: no reason to lose it
                 return True

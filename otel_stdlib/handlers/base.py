@@ -10,11 +10,11 @@ from otel_stdlib.delivery.accept import Accept, AtLeast
 from otel_stdlib.delivery.contract import Destination
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.facts.counters import Counters
-from otel_stdlib.facts.filtering import Drop, Test, WatchedFilters, compile_filters
+from otel_stdlib.facts.filtering import WatchedFilters
 from otel_stdlib.facts.identity import Identity
 from otel_stdlib.facts.options import check_seconds
-from otel_stdlib.facts.suppressed import rule_of
 from otel_stdlib.handlers.attachment import Attachment, is_attached
+from otel_stdlib.handlers.filtered import Filtered
 from otel_stdlib.pipeline.outlet import Outlet
 from otel_stdlib.pipeline.pipeline import Pipeline
 from otel_stdlib.record.formatter import OTelFormatter
@@ -25,7 +25,7 @@ from otel_stdlib.spool.options import SpoolOptions
 __all__ = ["DestinationHandler", "EncodingHandler"]
 
 
-class EncodingHandler(logging.Handler):
+class EncodingHandler(Filtered):
     """What the queue handler and the destinations' handlers share: a pipeline, and a log call without a lock.
 
     The standard library calls ``flush`` and ``close`` with the handler's lock held, and a log call
@@ -33,17 +33,12 @@ class EncodingHandler(logging.Handler):
     waiting is for ``flush(timeout)`` and ``stop``.
     """
 
-    #: From a log call to the destinations: the spool and its delivery threads.
-    pipeline: Pipeline
     #: Whether a log call raises when its record cannot be stored (``durability: record``).
     _raises: bool
     _default_formatter: OTelFormatter | None = None
     #: What this handler's options say of the resource; they win over the formatter's.
     _described = ResourceOptions()
     _describing: tuple[OTelFormatter, OTelFormatter] | None = None
-    #: The filters that ``_tests`` was made of.
-    _tested: Sequence[Any] | None = None
-    _tests: tuple[tuple[Test, Drop], ...] = ()
 
     def _build(
         self,
@@ -109,12 +104,6 @@ class EncodingHandler(logging.Handler):
         self.emit(record)
         return True
 
-    def _prepare_filters(self) -> None:
-        filters = list(self.filters)
-        counts = self.pipeline.suppressed
-        self._tests = compile_filters(self, lambda each: counts.counter(rule_of(each)))
-        self._tested = filters
-
     def emit(self, record: logging.LogRecord) -> None:
         """Put one record into the spool."""
         try:
@@ -144,16 +133,19 @@ class EncodingHandler(logging.Handler):
 
         Without a timeout, as the standard library calls it, it returns at once.
         """
+        self.flush_filters()
         return True if timeout is None else self.pipeline.flush(timeout)
 
     def close(self) -> None:
         """Seal and signal: what was logged is delivered in the background. Never waits."""
+        self.flush_filters()
         self._attachment.closed()
         self.pipeline.close_soon()
         super().close()
 
     def stop(self, timeout: float | None = None) -> bool:
         """Deliver until the deadline and stop the threads; True when nothing is left."""
+        self.flush_filters()
         return self.pipeline.stop(timeout)
 
     def health(self) -> dict[str, Any]:

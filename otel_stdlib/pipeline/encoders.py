@@ -60,9 +60,15 @@ class Encoders:
             if sieve is None:
                 self._encode = self._first
             elif sieve.has_filters():
+                sieve.bind_filters(self.log)
                 self._encode = self._filtered
             else:
                 self._encode = sieve.encode_with_template if sieve.wants_templates else sieve.encode
+
+    def filters_behind(self) -> list[Any]:
+        """The filters of the handlers behind it."""
+        generation = self._generation
+        return [] if generation is None or generation.sieve is None else generation.sieve.filters()
 
     def count_error(self, record: logging.LogRecord) -> None:
         """Count a record that ``log`` raised for; an exception from outside may have come behind its append."""

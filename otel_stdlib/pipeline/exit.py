@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from otel_stdlib.facts.clock import monotonic
+from otel_stdlib.facts.endings import run_endings
 
 __all__ = [
     "Drainable",
@@ -132,6 +133,7 @@ def _drain_all() -> None:
 
 def drain(pipelines: Sequence[Drainable]) -> None:
     """Deliver until each one's deadline; all of them count from now."""
+    run_endings()
     now = monotonic()
     for pipeline in pipelines:
         pipeline.drain_at_exit(now + pipeline.shutdown_timeout)
@@ -139,6 +141,7 @@ def drain(pipelines: Sequence[Drainable]) -> None:
 
 def deliver(pipelines: Sequence[Drainable]) -> None:
     """``drain``, for a process that goes on."""
+    run_endings()
     now = monotonic()
     for pipeline in pipelines:
         pipeline.deliver(now + pipeline.shutdown_timeout)

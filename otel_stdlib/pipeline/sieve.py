@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 from otel_stdlib.delivery.accept import Accept
 from otel_stdlib.facts.counters import Counters
-from otel_stdlib.facts.filtering import Drop, has_filters, run_filters, watch_filters
+from otel_stdlib.facts.filtering import Drop, bind_filters, has_filters, run_filters, watch_filters
 from otel_stdlib.facts.severity import level_of, severity_number
+from otel_stdlib.facts.summaries import Summary
 from otel_stdlib.facts.suppressed import rule_of
 from otel_stdlib.pipeline.private import is_untouched, private_copy
 from otel_stdlib.record.callsite import is_delivery_thread
@@ -82,6 +83,16 @@ class Sieve:
             if place.handler is not None:
                 watch_filters(place.handler, listener)
 
+    def bind_filters(self, log: Callable[[logging.LogRecord], None]) -> None:
+        """Let the filters know where they are; ``log``, a bound method held weakly, takes their own records."""
+        for place in self._places:
+            if place.handler is not None:
+                bind_filters(place.handler.filters, place.handler, log)
+
+    def filters(self) -> list[Any]:
+        """Those of all the handlers."""
+        return [each for place in self._places if place.handler is not None for each in place.handler.filters]
+
     def encode_with_template(self, record: logging.LogRecord) -> tuple[bytes, int, int] | None:
         """As the encoder's ``encode``, with the template for destinations that read one."""
         found = self.encode(record)
@@ -98,6 +109,10 @@ class Sieve:
         """
         if is_delivery_thread(record):
             return None
+        if isinstance(record, Summary) and record.only_for is not None:
+            # Of a filter of one of the handlers, or of another that is in front of all of them.
+            mine = [place.key for place in self._places if place.handler is record.only_for]
+            answers.update({place.key: None for place in self._places if mine and place.key not in mine})
         # Those without filters first: they get the record as it is before any filter has seen it.
         plain: Line | None = None
         for place in self._places:

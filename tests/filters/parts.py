@@ -12,7 +12,7 @@ from typing import Any
 from otel_stdlib import OTelQueueHandler, SpanContext, attach, detach
 from otel_stdlib.handlers import JSONLFileHandler
 
-__all__ = ["Kept", "Logged", "lines", "logged", "record", "total", "trace"]
+__all__ = ["Clock", "Kept", "Logged", "lines", "logged", "record", "total", "trace"]
 
 
 def record(message: str = "x", level: int = logging.INFO, name: str = "shop.orders", **fields: Any) -> Any:
@@ -20,6 +20,17 @@ def record(message: str = "x", level: int = logging.INFO, name: str = "shop.orde
     made = logging.LogRecord(name, level, __file__, 10, message, (), None, "call")
     made.__dict__.update(fields)
     return made
+
+
+class Clock:
+    """Monotonic seconds that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        """The time."""
+        return self.now
 
 
 @contextmanager
