@@ -7,6 +7,8 @@
 #define MOST_FIELDS 32
 #define MOST_EXTRAS 32
 #define SITES 1024
+#define LIFTED 5
+#define LIFTS 64
 #define STAMP_ROOM 64
 
 /* The places of a LogRecord's own fields, the same from CPython 3.10 to 3.15; the names are in fields.c. */
@@ -25,11 +27,20 @@ typedef struct {
     int severity;
 } Site;
 
+/* What attributes with a meaning say, by identity (they are owned); NULL: a name that the record does not have. */
+typedef struct {
+    PyObject *values[LIFTED];
+    PyObject *trace, *correlation; /* NULL: they say nothing of it */
+    PyObject *event;               /* NULL: the place is free */
+} Lift;
+
 typedef struct {
     PyObject_HEAD
     PyObject *fallback; /* LineEncoder.encode */
     PyObject *site_of;  /* site_of(record) -> (site, whether it may be kept) */
     PyObject *special;  /* names with a meaning: a frozenset */
+    PyObject *take_special; /* LineEncoder.take_special */
+    PyObject *lifted_names[LIFTED], *leavings; /* names that are lifted; a frozenset of those that formatters leave behind */
     PyObject *second_prefix, *context, *otel_fragment, *record_type;
     PyObject *fields[MOST_FIELDS];
     int field_count, has_task;
@@ -39,12 +50,15 @@ typedef struct {
     char stamp[STAMP_ROOM];
     unsigned long long fast, slow;
     Site *sites;
+    Lift lifts[LIFTS];
 } Encoder;
 
 typedef struct {
     PyObject *own[MOST_FIELDS];
     PyObject *keys[MOST_EXTRAS], *values[MOST_EXTRAS];
     int extras;
+    PyObject *lifted[LIFTED]; /* NULL: it is not there */
+    int has_lifted;
 } Fields;
 
 /* fields.c */
@@ -54,6 +68,10 @@ int look(const Encoder *self, PyObject *dict, Fields *found);
 /* sites.c */
 int find_site(Encoder *self, PyObject *record, const Fields *fields, PyObject **head, PyObject **middle);
 void forget_sites(Encoder *self);
+
+/* lifted.c */
+int find_lift(Encoder *self, const Fields *fields, PyObject **trace, PyObject **correlation, PyObject **event);
+void forget_lifts(Encoder *self);
 
 /* moment.c */
 int moment_prepare(void);

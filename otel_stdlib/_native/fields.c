@@ -16,12 +16,26 @@ int are_known_fields(PyObject *names) {
     return 1;
 }
 
+/* Whether a special name is one that is dealt with here. */
+static int lift_or_leave(const Encoder *self, PyObject *key, PyObject *value, Fields *found) {
+    for (int i = 0; i < LIFTED; i++)
+        if (key == self->lifted_names[i] || PyUnicode_Compare(key, self->lifted_names[i]) == 0) {
+            found->lifted[i] = value;
+            found->has_lifted = 1;
+            return 1;
+        }
+    int left = PySet_Contains(self->leavings, key);
+    if (left < 0) PyErr_Clear();
+    return left == 1;
+}
+
 /* Borrowed references to what the dictionary has; 0 where it is not that of an ordinary record. */
 int look(const Encoder *self, PyObject *dict, Fields *found) {
     Py_ssize_t place = 0;
     PyObject *key, *value;
-    int count = 0;
-    found->extras = 0;
+    int count = 0, special = 0;
+    found->extras = found->has_lifted = 0;
+    memset(found->lifted, 0, sizeof found->lifted);
     while (PyDict_Next(dict, &place, &key, &value)) {
         if (count < self->field_count) {
             if (key != self->fields[count]) return 0;
@@ -32,15 +46,20 @@ int look(const Encoder *self, PyObject *dict, Fields *found) {
         PyTypeObject *type = Py_TYPE(value);
         if (type != &PyUnicode_Type && type != &PyLong_Type && type != &PyFloat_Type && type != &PyBool_Type && value != Py_None)
             return 0;
-        int special = PySet_Contains(self->special, key);
-        if (special) {
+        int is_special = PySet_Contains(self->special, key);
+        if (is_special < 0) {
             PyErr_Clear();
             return 0;
+        }
+        if (is_special) {
+            if (!lift_or_leave(self, key, value, found)) return 0;
+            special++;
+            continue;
         }
         found->keys[found->extras] = key;
         found->values[found->extras++] = value;
     }
-    if (count < self->field_count || found->extras > self->most_extras) return 0;
+    if (count < self->field_count || found->extras + special > self->most_extras) return 0;
     /* Nothing that an exception or a stack could be: None and False, or an empty text. */
     static const int empty[] = {EXC_INFO, EXC_TEXT, STACK_INFO};
     for (int i = 0; i < 3; i++) {

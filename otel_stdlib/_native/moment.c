@@ -53,20 +53,20 @@ char *put_stamp(const Encoder *self, char *to, double created, long long *time_n
     return to + 9;
 }
 
-/* New references, or NULL where there is nothing; 0 where Python has to look. */
+/* New references, or NULL where there is nothing, in place of those that are NULL; 0 where Python has to look. */
 int find_trace(const Encoder *self, PyObject **trace, PyObject **correlation) {
-    *trace = *correlation = NULL;
+    if (*trace != NULL && *correlation != NULL) return 1;
     PyObject *context = NULL;
     if (PyContextVar_Get(self->context, NULL, &context) < 0) return 0;
     int known = 1;
-    if (PyDict_GetItemWithError(PyImport_GetModuleDict(), s_otel_trace) != NULL) {
+    if (*trace == NULL && PyDict_GetItemWithError(PyImport_GetModuleDict(), s_otel_trace) != NULL) {
         *trace = PyObject_CallNoArgs(self->otel_fragment);
         if (*trace == Py_None) Py_CLEAR(*trace);
         else if (*trace == NULL || !PyBytes_CheckExact(*trace)) known = 0;
     }
     if (known && context != NULL && context != Py_None) {
         if (*trace == NULL) *trace = PyObject_GetAttr(context, s_fragment);
-        *correlation = PyObject_GetAttr(context, s_attribute_fragment);
+        if (*correlation == NULL) *correlation = PyObject_GetAttr(context, s_attribute_fragment);
         known = *trace != NULL && PyBytes_CheckExact(*trace) && *correlation != NULL && PyBytes_CheckExact(*correlation);
     }
     Py_XDECREF(context);

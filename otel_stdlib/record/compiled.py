@@ -9,8 +9,8 @@ from typing import Any
 from otel_stdlib._native import core
 from otel_stdlib.record.context import CURRENT
 from otel_stdlib.record.current import otel_fragment
-from otel_stdlib.record.encoder import LineEncoder, Site, site_key
-from otel_stdlib.record.lift import BASE_KEYS
+from otel_stdlib.record.encoder import LIFTED_KEYS, LineEncoder, Site, site_key
+from otel_stdlib.record.lift import BASE_KEYS, MESSAGE_KEYS
 from otel_stdlib.record.plain import KEY_LENGTH
 from otel_stdlib.record.stamp import second_prefix
 
@@ -43,6 +43,9 @@ def make_compiled(encoder: LineEncoder) -> Any:
         encoder.encode,
         site_of,
         frozenset(encoder.special),
+        encoder.take_special,
+        LIFTED_KEYS,
+        MESSAGE_KEYS,
         second_prefix,
         CURRENT,
         otel_fragment,

@@ -25,7 +25,7 @@ from otel_stdlib.record.limits import Limits
 from otel_stdlib.record.plain import KEY_LENGTH, PLAIN_OPTIONS, is_plain, keys_fit
 from otel_stdlib.record.stamp import MICROS, MILLIS, second_prefix
 
-__all__ = ["LineEncoder", "Site", "forget_inherited_sites", "site_key"]
+__all__ = ["LIFTED_KEYS", "LineEncoder", "Site", "forget_inherited_sites", "site_key"]
 
 Site = tuple[bytes, bytes, int, dict[str, Any]] | tuple[()]
 _Special = tuple[bytes | None, bytes | None, bytes]
@@ -36,7 +36,7 @@ _LAST_BASE = _BASE_COUNT - 1
 _HAS_TASK = "taskName" in BASE_KEYS
 _SIMPLE = frozenset({str, int, bool, type(None)})
 # The special names that ordinary records have: the trace filter's and an event's.
-_LIFTED_KEYS = ("trace_id", "span_id", "trace_flags", "correlation_id", "event.name")
+LIFTED_KEYS = ("trace_id", "span_id", "trace_flags", "correlation_id", "event.name")
 _ABSENT = object()
 _OTEL = "opentelemetry.trace"
 _CACHE_SIZE = 4_096
@@ -172,7 +172,7 @@ class LineEncoder:
                     if kind not in _SIMPLE and (value - value if kind is float else not is_plain(value)):
                         careful = True
                 if not self.special.isdisjoint(extras):
-                    found = self._take_special(extras)
+                    found = self.take_special(extras)
                     if found is None:
                         return self._general.encode(record, site)
                     trace, correlation, event = found
@@ -259,7 +259,7 @@ class LineEncoder:
         self.sites.clear()
         self._aside.clear()
 
-    def _take_special(self, extras: dict[str, Any]) -> _Special | None:
+    def take_special(self, extras: dict[str, Any]) -> _Special | None:
         """Take trace fields, an event's name and formatters' leavings off ``extras``.
 
         None when other special names are among them, or values that need a closer look.
@@ -275,7 +275,7 @@ class LineEncoder:
         found = self._special_values.get(key)
         if found is None:
             taken = {
-                name: value for name, value in zip(_LIFTED_KEYS, key, strict=True) if value is not _ABSENT
+                name: value for name, value in zip(LIFTED_KEYS, key, strict=True) if value is not _ABSENT
             }
             trace, correlation_id, event_name = lift(taken)
             if taken:
