@@ -33,7 +33,7 @@ typedef struct {
 #define NAMES(X)                                                                                                       \
     X(msg) X(args) X(exc_info) X(stack_info) X(created) X(msecs) X(relativeCreated) X(levelname) X(threadName)         \
     X(processName) X(process) X(taskName) X(lineno) X(logThreads) X(logMultiprocessing) X(logProcesses)                \
-    X(time) X(time_ns) X(logAsyncioTasks) X(_levelToName) X(_active) X(get_ident) X(getpid) X(name) X(multiprocessing)
+    X(time) X(time_ns) X(logAsyncioTasks) X(_levelToName) X(_active) X(get_ident) X(getpid) X(name) X(multiprocessing) X(__dict__)
 #define DECLARE(name) static PyObject *k_##name;
 NAMES(DECLARE)
 
@@ -153,7 +153,9 @@ static int fill(const Factory *self, PyObject *fields, PyObject *const *a, unsig
 
 static PyObject *made_of(PyTypeObject *type, PyObject *fields) {
     PyObject *record = type->tp_alloc(type, 0);
-    if (record != NULL && PyObject_GenericSetDict(record, fields, NULL) < 0) Py_CLEAR(record);
+    /* Not PyObject_GenericSetDict: from Python 3.13 on an object has its attributes outside its dictionary at first, and
+       keeps them there, empty, where it is given one by that function. */
+    if (record != NULL && PyObject_SetAttr(record, k___dict__, fields) < 0) Py_CLEAR(record);
     return record;
 }
 

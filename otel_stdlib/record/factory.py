@@ -146,8 +146,8 @@ def fast_log_record(
 
 #: In Python, whatever there is in C.
 pure_log_record: Callable[..., logging.LogRecord] = fast_log_record
-# From 3.13 on an object keeps its attributes outside its dictionary until that is asked for: a dictionary that is given
-# to it from C hides them.
+# From 3.13 on an object keeps its attributes outside its dictionary until that is asked for, and Python, which sets one
+# after the other, is quicker than C that gives it a dictionary: 2.8 against 3.0 µs.
 if core is not None and sys.version_info < (3, 13):
     fast_log_record = core.Factory(
         pure_log_record,
