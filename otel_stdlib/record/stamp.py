@@ -32,7 +32,12 @@ def second_prefix(second: int) -> bytes:
 def split_time(created: object) -> tuple[str, int]:
     """The text and the nanoseconds of a record's ``created``; of now when it is no usable time."""
     try:
-        micros = round(float(created) * 1e6)  # type: ignore[arg-type]
+        moment = float(created)  # type: ignore[arg-type]
+        if moment >= 1.0:  # as LineEncoder.encode rounds, so that records of one moment have the same time
+            second = int(moment + 0.000_000_5)
+            micros = second * 1_000_000 + int(max(0.0, moment - second) * 1e6 + 0.5)
+        else:
+            micros = round(moment * 1e6)
         return timestamp_text(micros), micros * 1000
     except (TypeError, ValueError, OverflowError):
         micros = time.time_ns() // 1000

@@ -157,3 +157,19 @@ def test_an_object_is_rendered_once_at_the_edge_of_a_second(created: float) -> N
         assert encoded is not None
         assert encoded[2] == round(created * 1e6) * 1000
     assert len(calls) == 2
+
+
+@pytest.mark.parametrize(
+    "created", [1_796_040_208.0473585, 1_700_000_000.0000005, 1_700_000_000.9999996, 1.5e-6]
+)
+def test_records_of_one_moment_have_the_same_time(created: float) -> None:
+    """Also where one is encoded with care: half a microsecond is rounded up for both."""
+    plain, careful = (logging.makeLogRecord({"msg": "x", "created": created}) for _ in range(2))
+    careful.__dict__["id"] = 2**64
+    encoder = LineEncoder()
+    first, second = encoder.encode(plain), encoder.encode(careful)
+    assert first is not None
+    assert second is not None
+    assert first[2] == second[2]
+    start = len('{"timestamp":"2026-08-22T10:11:12.000001Z"')
+    assert first[0][:start] == second[0][:start]
