@@ -1,16 +1,13 @@
 /* An ordinary record as one open line of JSON. Specified by LineEncoder.encode; whatever is not ordinary goes there.
 
    Ordinary is: a LogRecord with its own fields first and in order, a text as message, extras of plain types under
-   names without a meaning or with that of a trace and an event, no exception and no stack. Code of others runs in four
-   places only, the look-up of a new call site, the formatting of the message, the reading of new trace fields and
-   opentelemetry's current span: what is needed over one of these is owned, and the record's fields are looked at again
-   behind them. */
+   names without a meaning or with that of a trace and an event. Code of others runs in five places only, the look-up of
+   a new call site, the formatting of the message, the reading of new trace fields, the rendering of an exception or a
+   stack, and opentelemetry's current span: what is needed over one of these is owned, and the record's fields are
+   looked at again behind them. */
 #include "encode.h"
 
 #define ON_STACK 4096
-/* The largest integer that JSON readers keep exact: orjson's OPT_STRICT_INTEGER. */
-#define MOST_INTEGER 9007199254740991LL
-
 typedef struct {
     const char *text;
     size_t size;
@@ -54,7 +51,7 @@ static char *put_extras(const Encoder *self, char *to, const Fields *fields, con
             if (to == NULL) return NULL;
         } else {
             long long number;
-            if (!as_integer(value, &number) || number > MOST_INTEGER || number < -MOST_INTEGER) return NULL;
+            if (!as_integer(value, &number)) return NULL;
             to = json_integer(to, number);
         }
         *to++ = ',';
@@ -71,12 +68,12 @@ static char *put_extras(const Encoder *self, char *to, const Fields *fields, con
 
 /* A new tuple, or NULL, with no error set, where Python has to encode. `message` is the finished one. */
 static PyObject *line_of(Encoder *self, const Fields *fields, PyObject *message, PyObject *head, PyObject *middle,
-                         int severity, PyObject *trace, PyObject *correlation, PyObject *event) {
+                         int severity, PyObject *trace, PyObject *correlation, PyObject *event, PyObject *error) {
     Text body, task = {NULL, 0}, keys[MOST_EXTRAS], texts[MOST_EXTRAS];
     if (PyUnicode_GET_LENGTH(message) > self->body_length || !text_of(message, &body)) return NULL;
     if (self->has_task && fields->own[TASKNAME] != Py_None && !text_of(fields->own[TASKNAME], &task)) return NULL;
     size_t room = STAMP_ROOM + 16 + size_of(head) + JSON_TEXT_ROOM(body.size) + size_of(trace) + size_of(event) +
-                  size_of(middle) + size_of(correlation) + JSON_TEXT_ROOM(task.size) + 32;
+                  size_of(middle) + size_of(correlation) + JSON_TEXT_ROOM(task.size) + size_of(error) + 32;
     for (int i = 0; i < fields->extras; i++) {
         texts[i] = (Text){NULL, 0};
         if (!text_of(fields->keys[i], &keys[i])) return NULL;
@@ -100,6 +97,7 @@ static PyObject *line_of(Encoder *self, const Fields *fields, PyObject *message,
         to = json_text(to, task.text, task.size);
         *to++ = ',';
     }
+    to = put_bytes(to, error);
     to = put_extras(self, to, fields, keys, texts);
     PyObject *result = NULL;
     if (to != NULL && to - attributes <= self->most_bytes)
@@ -110,7 +108,8 @@ static PyObject *line_of(Encoder *self, const Fields *fields, PyObject *message,
 
 PyObject *encode_fast(Encoder *self, PyObject *record, PyObject *dict, int *nothing) {
     Fields fields;
-    PyObject *head = NULL, *middle = NULL, *trace = NULL, *correlation = NULL, *event = NULL, *result = NULL;
+    PyObject *head = NULL, *middle = NULL, *trace = NULL, *correlation = NULL, *event = NULL, *error = NULL;
+    PyObject *result = NULL;
     if (!look(self, dict, &fields)) return NULL;
     PyObject *message = fields.own[MSG], *args = fields.own[ARGS];
     double created = PyFloat_AS_DOUBLE(fields.own[CREATED]);
@@ -129,15 +128,22 @@ PyObject *encode_fast(Encoder *self, PyObject *record, PyObject *dict, int *noth
         }
         Py_SETREF(message, finished);
     }
-    if (fields.has_lifted &&
-        (!look(self, dict, &fields) || !find_lift(self, &fields, &trace, &correlation, &event)))
-        goto done;
+    PyObject *lifted[LIFTED] = {NULL}; /* by identity only */
+    if (fields.has_lifted) {
+        if (!look(self, dict, &fields) || !find_lift(self, &fields, &trace, &correlation, &event)) goto done;
+        memcpy(lifted, fields.lifted, sizeof lifted);
+    }
+    if (fields.has_error) {
+        error = PyObject_CallOneArg(self->exception, record);
+        if (error == NULL || !PyBytes_CheckExact(error)) goto done;
+    }
     if (!find_trace(self, &trace, &correlation)) goto done;
     if (!know_second(self, created)) goto done;
     /* Code of others, and other threads, have run: from here on none does. */
-    if (!look(self, dict, &fields) || PyFloat_AS_DOUBLE(fields.own[CREATED]) != created) goto done;
-    if (!is_at_hand(self, created)) goto done;
-    result = line_of(self, &fields, message, head, middle, severity, trace, correlation, event);
+    if (!look(self, dict, &fields) || memcmp(lifted, fields.lifted, sizeof lifted) != 0) goto done;
+    if (fields.has_error != (error != NULL)) goto done;
+    if (PyFloat_AS_DOUBLE(fields.own[CREATED]) != created || !is_at_hand(self, created)) goto done;
+    result = line_of(self, &fields, message, head, middle, severity, trace, correlation, event, error);
 done:
     Py_DECREF(message);
     Py_DECREF(args);
@@ -146,5 +152,6 @@ done:
     Py_XDECREF(trace);
     Py_XDECREF(correlation);
     Py_XDECREF(event);
+    Py_XDECREF(error);
     return result;
 }

@@ -40,6 +40,7 @@ typedef struct {
     PyObject *site_of;  /* site_of(record) -> (site, whether it may be kept) */
     PyObject *special;  /* names with a meaning: a frozenset */
     PyObject *take_special; /* LineEncoder.take_special */
+    PyObject *exception;    /* GeneralEncoder.exception */
     PyObject *lifted_names[LIFTED], *leavings; /* names that are lifted; a frozenset of those that formatters leave behind */
     PyObject *second_prefix, *context, *otel_fragment, *record_type;
     PyObject *fields[MOST_FIELDS];
@@ -59,6 +60,7 @@ typedef struct {
     int extras;
     PyObject *lifted[LIFTED]; /* NULL: it is not there */
     int has_lifted;
+    int has_error; /* an exception or a stack */
 } Fields;
 
 /* fields.c */

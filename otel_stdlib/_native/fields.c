@@ -29,6 +29,20 @@ static int lift_or_leave(const Encoder *self, PyObject *key, PyObject *value, Fi
     return left == 1;
 }
 
+/* Whether there is an exception or a stack, as Python would judge; -1 for values that neither has. */
+static int has_error(const Fields *found) {
+    static const int texts[] = {EXC_TEXT, STACK_INFO};
+    PyObject *value = found->own[EXC_INFO];
+    int has = PyTuple_CheckExact(value) && PyTuple_GET_SIZE(value) > 0;
+    if (!has && value != Py_None && value != Py_False) return -1;
+    for (int i = 0; i < 2; i++) {
+        value = found->own[texts[i]];
+        if (PyUnicode_CheckExact(value)) has |= PyUnicode_GET_LENGTH(value) > 0;
+        else if (value != Py_None && value != Py_False) return -1;
+    }
+    return has;
+}
+
 /* Borrowed references to what the dictionary has; 0 where it is not that of an ordinary record. */
 int look(const Encoder *self, PyObject *dict, Fields *found) {
     Py_ssize_t place = 0;
@@ -60,12 +74,8 @@ int look(const Encoder *self, PyObject *dict, Fields *found) {
         found->values[found->extras++] = value;
     }
     if (count < self->field_count || found->extras + special > self->most_extras) return 0;
-    /* Nothing that an exception or a stack could be: None and False, or an empty text. */
-    static const int empty[] = {EXC_INFO, EXC_TEXT, STACK_INFO};
-    for (int i = 0; i < 3; i++) {
-        value = found->own[empty[i]];
-        if (value != Py_None && value != Py_False) return 0;
-    }
+    found->has_error = has_error(found);
+    if (found->has_error < 0) return 0;
     if (self->has_task && found->own[TASKNAME] != Py_None && !PyUnicode_CheckExact(found->own[TASKNAME])) return 0;
     return PyUnicode_CheckExact(found->own[MSG]) && PyFloat_CheckExact(found->own[CREATED]);
 }

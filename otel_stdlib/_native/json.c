@@ -64,6 +64,26 @@ char *json_integer(char *to, long long value) {
     return to;
 }
 
+static char *put_digits(char *to, const char *text, size_t size) {
+    memcpy(to, text, size);
+    return to + size;
+}
+
+/* A number below 0.0001 from Python's form: 1.5e-05 is 0.000015, and 1.5e-07 is 1.5e-7. */
+static char *put_small(char *to, const char *text, const char *exponent) {
+    if (strcmp(exponent, "e-05") != 0) {
+        const char *digits = exponent + 2 + (exponent[2] == '0');
+        to = put_digits(to, text, (size_t)(exponent - text));
+        to = put_digits(to, "e-", 2);
+        return put_digits(to, digits, strlen(digits));
+    }
+    if (*text == '-') *to++ = *text++;
+    to = put_digits(to, "0.0000", 6);
+    for (; text < exponent; text++)
+        if (*text != '.') *to++ = *text;
+    return to;
+}
+
 char *json_float(char *to, double value) {
     double size = fabs(value);
     if (!isfinite(value)) return NULL;
@@ -79,12 +99,12 @@ char *json_float(char *to, double value) {
         if (whole % 10) *to++ = (char)('0' + whole % 10);
         return to;
     }
-    /* Between these Python's shortest form and orjson's are the same; beyond, exponents differ. */
-    if (size < 1e-4 || size >= 1e16) return NULL;
+    /* From here on releases of orjson differ. */
+    if (size >= 1e16) return NULL;
     char *text = PyOS_double_to_string(value, 'r', 0, Py_DTSF_ADD_DOT_0, NULL);
     if (text == NULL) return NULL;
-    size_t length = strlen(text);
-    memcpy(to, text, length);
+    char *exponent = strchr(text, 'e');
+    to = exponent == NULL ? put_digits(to, text, strlen(text)) : put_small(to, text, exponent);
     PyMem_Free(text);
-    return to + length;
+    return to;
 }

@@ -44,6 +44,7 @@ def make_compiled(encoder: LineEncoder) -> Any:
         site_of,
         frozenset(encoder.special),
         encoder.take_special,
+        encoder.general.exception,
         LIFTED_KEYS,
         MESSAGE_KEYS,
         second_prefix,

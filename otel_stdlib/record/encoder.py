@@ -84,12 +84,12 @@ class LineEncoder:
         "_body_length",
         "_count",
         "_fast_bytes",
-        "_general",
         "_last_key",
         "_most_bytes",
         "_second",
         "_short_bytes",
         "_special_values",
+        "general",
         "sites",
         "special",
         "wants_base",
@@ -106,7 +106,7 @@ class LineEncoder:
         guard: bool = True,
     ) -> None:
         bounds = Limits.of(limits)
-        self._general = GeneralEncoder(
+        self.general = GeneralEncoder(
             bounds, json_default, reserved_attrs, static_attributes, severity_text, guard
         )
         self._count = bounds.attribute_count
@@ -116,9 +116,9 @@ class LineEncoder:
         #: Below this not even a name can be.
         self._short_bytes = min(KEY_LENGTH, self._fast_bytes)
         self._most_bytes = bounds.total_bytes // 2
-        self.special = SPECIAL_KEYS | self._general.reserved | self._general.static.keys()
+        self.special = SPECIAL_KEYS | self.general.reserved | self.general.static.keys()
         #: Whether a record's own attributes are wanted: it then always takes the general path.
-        self.wants_base = self._general.base_wanted
+        self.wants_base = self.general.base_wanted
         self._last_key: object = object() if self.wants_base else BASE_KEYS[-1]
         self.sites: dict[Any, Site] = {}
         #: The same of records whose call is not on the stack any more: they lack the function's full name.
@@ -150,12 +150,12 @@ class LineEncoder:
                 if args:
                     message = message % args
                 if len(message) > self._body_length:
-                    return self._general.encode(record, site)
+                    return self.general.encode(record, site)
                 body = _dumps(message)
             else:
-                body = self._general.body(record)
+                body = self.general.body(record)
                 if not body:
-                    return self._general.encode(record, site)
+                    return self.general.encode(record, site)
 
             trace = correlation = None
             attributes = b""
@@ -163,7 +163,7 @@ class LineEncoder:
             if size > _BASE_COUNT:
                 keys = [*fields]
                 if keys[_LAST_BASE] != self._last_key:
-                    return self._general.encode(record, site)
+                    return self.general.encode(record, site)
                 careful = size - _BASE_COUNT > self._count
                 extras = {}
                 for key in keys[_BASE_COUNT:]:
@@ -174,7 +174,7 @@ class LineEncoder:
                 if not self.special.isdisjoint(extras):
                     found = self.take_special(extras)
                     if found is None:
-                        return self._general.encode(record, site)
+                        return self.general.encode(record, site)
                     trace, correlation, event = found
                     middle = event + middle
                 if extras:
@@ -182,19 +182,19 @@ class LineEncoder:
                         attributes = _dumps(extras, None, PLAIN_OPTIONS)
                         careful = len(attributes) > self._short_bytes and not self._fit(attributes, extras)
                     if careful:
-                        attributes, dropped = self._general.attributes(extras)
+                        attributes, dropped = self.general.attributes(extras)
                         middle = dropped + middle
                     else:
                         attributes = attributes[1:-1] + b","
             elif next(reversed(fields)) != self._last_key:
-                return self._general.encode(record, site)
+                return self.general.encode(record, site)
 
             if fields["exc_info"] or fields["exc_text"] or fields["stack_info"]:
-                attributes = self._general.exception(record) + attributes
+                attributes = self.general.exception(record) + attributes
             if _HAS_TASK and fields["taskName"] is not None:
                 attributes = b'"asyncio.task.name":' + _dumps(fields["taskName"]) + b"," + attributes
             if len(attributes) > self._most_bytes:
-                return self._general.encode(record, site)
+                return self.general.encode(record, site)
 
             if trace is None or correlation is None:
                 context = current_context()
@@ -224,7 +224,7 @@ class LineEncoder:
             return b"".join(parts), severity, start_ns + micros * 1000
         except Exception:
             try:
-                return self._general.encode(record, site or None)
+                return self.general.encode(record, site or None)
             except RecursionError:
                 # The stack is full: nothing may be called any more.
                 _, prefix, start_ns = self._second
@@ -240,7 +240,7 @@ class LineEncoder:
 
     def new_site(self, record: logging.LogRecord) -> Site:
         """The bytes of a call site seen for the first time; empty for a delivery thread."""
-        general = self._general
+        general = self.general
         on_stack, key = place(record, site_key(record.__dict__))
         known = self.sites if on_stack else self._aside
         site: Site = () if key is None else known.get(key, ())

@@ -37,8 +37,10 @@ NAMES = (
     *("trace_id", "span_id", "trace_flags", "correlation_id", "event.name", "message", "asctime", ""),
     *("log.record.uid", "thread.id", "otel_stdlib.attributes", "dd.trace_id", "resource", "static"),
 )
-
-
+_TRACES = ("4bf92f3577b34da6a3ce929d0e0e4736", "4BF92F3577B34DA6A3CE929D0E0E4736", "0" * 32, "", "4bf9", None)
+_SPANS = ("00f067aa0ba902b7", "0" * 16, "", None, 7)
+_FLAGS = ("01", "00", "03", 1, True, 1.0, 0, "x", None)
+_EVENTS = ("order.placed", "é", "", "e" * 2_000, None, 5)
 _STAMP = len(b'{"timestamp":"2026-11-30T08:56:14.415505Z"')
 
 
@@ -130,9 +132,27 @@ def make_record(chance: random.Random) -> logging.LogRecord:
         record.__dict__[chance.choice(NAMES) if chance.random() < 0.07 else f"n{chance.randrange(99)}"] = (
             make_value(chance)
         )
+    if chance.random() < 0.2:
+        _lift(record.__dict__, chance)
     if chance.random() < 0.3:
         _spoil(record, chance)
     return record
+
+
+def _lift(fields: dict[str, Any], chance: random.Random) -> None:
+    """Some names with a meaning: mostly as the filter writes them, some as equal texts that are other objects."""
+    wanted = {
+        "trace_id": _TRACES,
+        "span_id": _SPANS,
+        "trace_flags": _FLAGS,
+        "correlation_id": TEXTS[1:7],
+        "event.name": _EVENTS,
+    }
+    is_odd = chance.random() < 0.2
+    for name, values in wanted.items():
+        if chance.random() < (0.7 if is_odd else 0.95):
+            value = chance.choice(values) if is_odd else values[0]
+            fields[name] = "".join(list(value)) if isinstance(value, str) and chance.random() < 0.3 else value
 
 
 def _spoil(record: logging.LogRecord, chance: random.Random) -> None:
