@@ -104,7 +104,7 @@ def test_a_site_in_code_without_a_file_is_found_once(monkeypatch: pytest.MonkeyP
     """As any other: what is typed at a prompt or given to ``timeit`` logs no slower. Equal code is not the same."""
     encoder = LineEncoder()
     found = []
-    general = type(encoder._general)
+    general = type(encoder.general)
     site = general.site
 
     def counted(self: Any, record: logging.LogRecord) -> dict[str, Any]:
