@@ -131,6 +131,21 @@ def test_json_log_formatter(formatted: Format) -> None:
     assert (failure.text, "failed for x") == (line["exc_info"], line["message"])
 
 
+@pytest.mark.parametrize("kind", [ecs_logging.StdlibFormatter, json_log_formatter.JSONFormatter])
+def test_a_record_that_came_through_a_socket(formatted: Format, kind: type[logging.Formatter]) -> None:
+    """``SocketHandler`` sends ``exc_text`` alone, which these two do not read."""
+
+    def receive(logger: logging.Logger) -> None:
+        here = logging.makeLogRecord(
+            {"name": logger.name, "levelno": 40, "levelname": "ERROR", "msg": "received"}
+        )
+        here.exc_text = "Traceback (most recent call last):\n  File \"a.py\", line 2, in f\nKeyError: 'order'"
+        logger.handle(here)
+
+    line = json.loads(formatted(kind(), receive))
+    assert "KeyError" in str(line.get("error") or line.get("exc_info"))
+
+
 def test_logstash_async(formatted: Format) -> None:
     """The stored text and the type."""
     failure = Failure()
