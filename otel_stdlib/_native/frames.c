@@ -3,34 +3,11 @@
    `walk` does what otel_stdlib/spool/walk.py specifies. What it finds is a table of places in the buffer, not
    objects: a destination that wants lines gets a block of them in one piece, and whoever looks at single records
    (halving, dead letters, eviction) gets a Frame when it asks for one. */
-#include "native.h"
+#include "frames.h"
 
 #include <structmember.h>
 
-typedef struct {
-    uint32_t offset; /* of the frame in the buffer */
-    uint32_t length; /* of its payload */
-} Place;
-
-/* What is known of all frames of a table. */
-typedef struct {
-    long long nbytes;
-    int min_level;
-    char sealed;
-} Sum;
-
-typedef struct {
-    PyObject_HEAD
-    PyObject *data; /* bytes, which never change */
-    Place *places;
-    Py_ssize_t count;
-    long long base; /* the LSN of the buffer's first byte */
-    Sum sum;
-} Frames;
-
 PyObject *frame_class;
-
-static const uint8_t *bytes_of(const Frames *self) { return (const uint8_t *)PyBytes_AS_STRING(self->data); }
 
 static int level_of(const uint8_t *frame) { return (int16_t)(frame[20] | frame[21] << 8); }
 
@@ -179,8 +156,6 @@ static void frames_dealloc(Frames *self) {
 
 static Py_ssize_t frames_len(Frames *self) { return self->count; }
 
-static long long lsn_of(const Frames *self, Py_ssize_t i) { return self->base + self->places[i].offset; }
-
 static PyObject *frames_item(Frames *self, Py_ssize_t i) {
     if (i < 0 || i >= self->count) {
         PyErr_SetString(PyExc_IndexError, "frame index out of range");
@@ -224,14 +199,6 @@ static PyObject *frames_subscript(Frames *self, PyObject *key) {
 
 /* ---- blocks of lines ----------------------------------------------------------------------------------------- */
 
-/* `%014x`; at most 16 digits. */
-static size_t hex_digits(unsigned long long lsn) { return lsn >> 60 ? 16 : lsn >> 56 ? 15 : 14; }
-
-static uint8_t *put(uint8_t *to, const void *from, size_t size) {
-    memcpy(to, from, size);
-    return to + size;
-}
-
 PyDoc_STRVAR(lines_doc,
              "lines(head, before, after) -> (block, crc)\n\n"
              "For each frame `head`, its payload, `before`, its LSN as 14 hexadecimal digits, `after`; and the block's "
@@ -243,7 +210,7 @@ static PyObject *frames_lines(Frames *self, PyObject *args) {
     if (!PyArg_ParseTuple(args, "y#y#y#:lines", &head, &head_size, &before, &before_size, &after, &after_size))
         return NULL;
     size_t size = (size_t)self->sum.nbytes + (size_t)self->count * (size_t)(head_size + before_size + after_size);
-    for (Py_ssize_t i = 0; i < self->count; i++) size += hex_digits((unsigned long long)lsn_of(self, i));
+    for (Py_ssize_t i = 0; i < self->count; i++) size += lsn_digits((unsigned long long)lsn_of(self, i));
     PyObject *block = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)size);
     if (block == NULL) return NULL;
     uint8_t *start = (uint8_t *)PyBytes_AS_STRING(block), *to = start;
@@ -253,8 +220,7 @@ static PyObject *frames_lines(Frames *self, PyObject *args) {
         to = put(to, head, (size_t)head_size);
         to = put(to, bytes + self->places[i].offset + FRAME_HEADER, self->places[i].length);
         to = put(to, before, (size_t)before_size);
-        unsigned long long lsn = (unsigned long long)lsn_of(self, i);
-        for (size_t digit = hex_digits(lsn); digit--;) *to++ = (uint8_t)"0123456789abcdef"[(lsn >> (4 * digit)) & 15];
+        to = put_lsn(to, (unsigned long long)lsn_of(self, i));
         to = put(to, after, (size_t)after_size);
     }
     uint32_t crc = crc32_of(start, size, 0);

@@ -25,6 +25,10 @@ static PyObject *use(PyObject *Py_UNUSED(module), PyObject *frame) {
 
 static PyMethodDef methods[] = {
     {"crc32", crc32, METH_VARARGS, PyDoc_STR("crc32(data, seed=0) -> as zlib.crc32")},
+    {"messages", messages, METH_VARARGS,
+     PyDoc_STR("messages(frames, first, most, topic, uid_start, value_end, uid_header, severities, content_type, now) "
+               "-> (messages, next): see otel_stdlib.handlers.kafka.message; fewer than `most` where frame `next` is "
+               "not ordinary")},
     {"use", use, METH_O, PyDoc_STR("use(frame) -> None; the class of single frames, before anything else is called")},
     {"walk", walk, METH_VARARGS,
      PyDoc_STR("walk(data, position, base, seed, limit, room, lost=False) -> "
@@ -39,7 +43,7 @@ static int prepare(PyObject *module) {
     }
     crc32_prepare();
     if (moment_prepare() < 0 || factory_prepare() < 0) return -1;
-    PyTypeObject *types[] = {&CounterType, &EncoderType, &FactoryType, &FramesType, &TipType};
+    PyTypeObject *types[] = {&CounterType, &EncoderType, &FactoryType, &FramesType, &RowWriterType, &TipType};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (PyModule_AddType(module, types[i]) < 0) return -1;
     return PyModule_AddIntConstant(module, "ABI", OTEL_STDLIB_ABI);

@@ -30,6 +30,7 @@ __all__ = [
     "MAX_PAYLOAD",
     "PREFIX_SIZE",
     "Frame",
+    "lsns_of",
     "pack_prefix",
     "pack_tail",
     "payload_bytes",
@@ -77,6 +78,12 @@ def seed_of(spool_id: str) -> int:
 def since(frames: Sequence[Frame], lsn: int) -> Sequence[Frame]:
     """Those at ``lsn`` and above, of frames in order."""
     return frames[bisect_left(frames, lsn, key=attrgetter("lsn")) :]
+
+
+def lsns_of(frames: Sequence[Frame]) -> list[int]:
+    """Their LSNs, in order."""
+    known = getattr(frames, "lsns", None)  # a table of the compiled walk makes no frames for that
+    return [frame.lsn for frame in frames] if known is None else known().tolist()
 
 
 def payload_bytes(frames: Sequence[Frame]) -> int:

@@ -1,8 +1,9 @@
 """The compiled path against Python's for as long as you like: ``python -m tests.proof.native --seconds 120``.
 
-Random spool bytes, walked and rendered by both flavours, and random records, encoded by both; every difference is an
-error. Run it with a build of ``OTEL_STDLIB_CFLAGS="-fsanitize=address,undefined"``, as ``.ci/sanitize`` does, and
-every access beyond a buffer is one too. With ``--seed`` a run that failed is repeated.
+Random spool bytes, walked and rendered by both flavours, random records, encoded by both, and random lines, made into
+rows and messages by both; every difference is an error. Run it with a build of
+``OTEL_STDLIB_CFLAGS="-fsanitize=address,undefined"``, as ``.ci/sanitize`` does, and every access beyond a buffer is
+one too. With ``--seed`` a run that failed is repeated.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ import time
 
 from otel_stdlib._native import core, missing
 from tests._native.cases import compare_bytes
+from tests._native.messages import Messages
 from tests._native.records import Encoders, make_context, make_record
+from tests._native.rows import Rows
 
 __all__ = ["fuzz"]
 
@@ -25,23 +28,25 @@ _TURN = 200
 
 def fuzz(seconds: float, first: int) -> str:
     """Compare one seed after the other, from ``first`` on; what was compared."""
-    encoders = Encoders()
+    encoders, rows, messages = Encoders(), Rows(), Messages()
+
+    def compare_records(chance: random.Random) -> None:
+        make_context(chance)
+        encoders.compare(make_record(chance))
+
+    kinds = (compare_bytes, compare_records, rows.compare, messages.compare)
     number = first
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         number += 1
         chance = random.Random(number)
         try:
-            if number // _TURN % 2:
-                compare_bytes(chance)
-            else:
-                make_context(chance)
-                encoders.compare(make_record(chance))
+            kinds[number // _TURN % len(kinds)](chance)
         except BaseException:
             print(f"python -m tests.proof.native --seconds 1 --seed {number - 1}", file=sys.stderr)
             raise
-    fast, slow = encoders.paths()
-    return f"{number - first:,} buffers and records ({fast:,} in C, {slow:,} by Python)"
+    fast, slow = map(sum, zip(encoders.paths(), rows.paths(), messages.paths(), strict=True))
+    return f"{number - first:,} buffers, records and tables ({fast:,} lines in C, {slow:,} by Python)"
 
 
 def main() -> int:

@@ -41,6 +41,8 @@ class KafkaDestination:
         self.options = options
         #: With transactions the brokers keep a position: what is stored out of order would move it.
         self.keeps_position = options.transactional
+        #: Messages are made from a table where all go to one topic: see ``message.py``.
+        self.renders_tables = options.naming.fixed is not None
         #: Called inside ``deliver`` when the brokers work on a batch: see ``WithMeanwhile``.
         self.meanwhile: Callable[[], None] = do_nothing
         self._sender: PlainSender | TransactionalSender = (

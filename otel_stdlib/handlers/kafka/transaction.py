@@ -14,6 +14,7 @@ from otel_stdlib.handlers.kafka.cursor import MOST_HOLES, Cursor, cursor_name, d
 from otel_stdlib.handlers.kafka.options import KafkaOptions
 from otel_stdlib.handlers.kafka.producer import SpoolProducer
 from otel_stdlib.handlers.kafka.sender import STORED
+from otel_stdlib.spool.frame import lsns_of
 
 __all__ = ["TransactionalSender"]
 
@@ -89,13 +90,15 @@ class TransactionalSender:
         if not producer.placed:
             producer.place()
         cursor = producer.cursor or Cursor()
-        outcomes: dict[int, Outcome] = {f.lsn: _DUPLICATE for f in batch.frames if cursor.has(f.lsn)}
+        outcomes = {lsn: _DUPLICATE for lsn in lsns_of(batch.frames) if cursor.has(lsn)}
         # Holes below the batch are settled: their letters are written. Those beyond it are still to come.
         beyond = {lsn for lsn in cursor.holes if lsn >= batch.end}
         rejected = self._rejected(batch)
         alone = bool(rejected)
         while True:
-            frames = [f for f in batch.frames if f.lsn not in outcomes and f.lsn not in rejected]
+            frames = batch.frames
+            if outcomes or rejected:
+                frames = [f for f in frames if f.lsn not in outcomes and f.lsn not in rejected]
             if not frames:
                 break
             holes = beyond | {frame.lsn for frame in batch.frames if frame.lsn in rejected}
@@ -116,7 +119,7 @@ class TransactionalSender:
         if len(rejected) == len(batch.frames):
             # Perhaps the brokers take nothing at all: the next try asks them again.
             batch.memo.pop(_REJECTED, None)
-        answer = [outcomes[frame.lsn] for frame in batch.frames]
+        answer = [outcomes[lsn] for lsn in lsns_of(batch.frames)]
         return None if all(outcome is STORED for outcome in answer) else answer
 
     def try_out(self, batch: Batch) -> Outcome:

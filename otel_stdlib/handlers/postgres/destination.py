@@ -71,7 +71,7 @@ class PostgresDestination:
         now_ns: Callable[[], int] = wall_ns,
     ) -> None:
         self.name = name
-        self.keeps_position = True
+        self.keeps_position = self.renders_tables = True
         self.identity = identity_of(options)
         #: Called inside ``deliver`` when the server has a batch's rows and works on them.
         self.meanwhile: Callable[[], None] = do_nothing

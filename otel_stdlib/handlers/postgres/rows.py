@@ -19,6 +19,7 @@ import orjson
 
 from otel_stdlib.delivery.contract import Origin
 from otel_stdlib.handlers.postgres.columns import NULL, copy_text
+from otel_stdlib.handlers.postgres.compiled import CompiledRows, make_compiled_rows
 from otel_stdlib.handlers.postgres.repair import REPAIRED, clean, dump_json, fit, read_record
 from otel_stdlib.handlers.postgres.shape import TableShape
 from otel_stdlib.spool.frame import Frame
@@ -70,15 +71,17 @@ class RowEncoder:
         self._fast = not self._marks
         #: One row with its line end. ValueError: the frame holds no record.
         self.row: Callable[[Frame], bytes] = self._any_row
+        #: Makes the rows of a table of the compiled walk; None: ``row`` does.
+        self.compiled: CompiledRows | None = None
         if self._fast and shape.standard and not (shape.extra or shape.short_ids):
             self.row = self._make_plain_row()
+            self.compiled = make_compiled_rows(shape, self._uid, self._middle, self.row)
 
     def _make_plain_row(self) -> Callable[[Frame], bytes]:
         """``row`` for the seed's table: the common line takes no more steps than it must."""
         match, join, tab, any_row = _PLAIN.match, b"".join, b"\t", self._any_row
         severity_length, body_length = self._shape.severity_length, self._shape.body_length
-        # What follows the span in the row, but for the attributes of the line itself.
-        begin, end = b"\t%b\t" % self._resource, self._uid.replace(b"%", b"%%") + b'%014x"}\n'
+        end = self._uid.replace(b"%", b"%%") + b'%014x"}\n'
         middles: dict[bytes, bytes] = {}
 
         def plain_row(frame: Frame) -> bytes:
@@ -92,7 +95,7 @@ class RowEncoder:
             if middle is None:
                 if len(middles) >= _HEADS:
                     middles.clear()
-                middle = middles[members] = begin + self._head(members)
+                middle = middles[members] = self._middle(members)
             rest = payload[found.end() :]
             return join(
                 (
@@ -114,6 +117,10 @@ class RowEncoder:
             )
 
         return plain_row
+
+    def _middle(self, members: bytes) -> bytes:
+        """What follows the span in a row, but for the attributes of the line itself."""
+        return b"\t%b\t%b" % (self._resource, self._head(members))
 
     def _any_row(self, frame: Frame) -> bytes:
         payload = frame.payload

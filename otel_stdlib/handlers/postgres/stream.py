@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
+from otel_stdlib._native import core
 from otel_stdlib.facts.clock import monotonic
+from otel_stdlib.handlers.postgres.compiled import CompiledRows
 from otel_stdlib.handlers.postgres.rows import RowEncoder
-from otel_stdlib.spool.frame import Frame
+from otel_stdlib.spool.frame import Frame, lsns_of
 
 __all__ = ["FirstPiece", "RowStream"]
 
@@ -16,6 +18,8 @@ __all__ = ["FirstPiece", "RowStream"]
 #: of work in between the server starves.
 _PIECE_SECONDS = 0.002
 _PIECE_BYTES = 512 << 10
+#: A piece of what C makes is not filled up beyond this.
+_PIECE_ENOUGH = 256 << 10
 #: Rows between two looks at the clock.
 _STEP = 50
 
@@ -33,13 +37,13 @@ class FirstPiece:
 
     def __init__(self, encoder: RowEncoder, frames: Sequence[Frame]) -> None:
         self._encoder = encoder
-        self.rows = next(_encode(encoder.row, frames), b"")
+        self.rows = next(_pieces(encoder, frames), b"")
         # A line end inside a row is escaped.
-        self.frames = frames[: self.rows.count(b"\n")]
+        self.lsns = lsns_of(frames[: self.rows.count(b"\n")])
 
     def fits(self, encoder: RowEncoder, frames: Sequence[Frame]) -> bool:
         """Whether a stream of these frames begins with it."""
-        return encoder is self._encoder and frames[: len(self.frames)] == self.frames
+        return encoder is self._encoder and lsns_of(frames[: len(self.lsns)]) == self.lsns
 
 
 class RowStream:
@@ -67,9 +71,11 @@ class RowStream:
         first: FirstPiece | None = None,
     ) -> None:
         if first is not None and not careful and first.fits(encoder, frames):
-            self._pieces = chain([first.rows], _encode(encoder.row, frames[len(first.frames) :]))
+            self._pieces = chain([first.rows], _pieces(encoder, frames[len(first.lsns) :]))
         else:
-            self._pieces = chain(_encode(encoder.careful_row if careful else encoder.row, frames))
+            self._pieces = chain(
+                _encode(encoder.careful_row, frames) if careful else _pieces(encoder, frames)
+            )
         self.error: Exception | None = None
         self.begun = False
         self._at_end = at_end
@@ -89,6 +95,27 @@ class RowStream:
             self._at_end()
             self._at_end = None
         return piece
+
+
+def _pieces(encoder: RowEncoder, frames: Sequence[Frame]) -> Iterator[bytes]:
+    if encoder.compiled is not None and core is not None and type(frames) is core.Frames:
+        return _gather(encoder.compiled, frames)
+    return _encode(encoder.row, frames)
+
+
+def _gather(compiled: CompiledRows, frames: Sequence[Frame]) -> Iterator[bytes]:
+    rows: list[bytes] = []
+    size = 0
+    end = monotonic() + _PIECE_SECONDS
+    for part in compiled.parts(frames, _PIECE_BYTES):
+        rows.append(part)
+        size += len(part)
+        if size >= _PIECE_ENOUGH or monotonic() >= end:
+            yield b"".join(rows)
+            rows, size = [], 0
+            end = monotonic() + _PIECE_SECONDS
+    if rows:
+        yield b"".join(rows)
 
 
 def _encode(encode: Callable[[Frame], bytes], frames: Sequence[Frame]) -> Iterator[bytes]:

@@ -237,7 +237,7 @@ def test_a_first_piece_is_used_where_it_fits(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(enc, "row", row)
     assert whole == b"".join(iter(RowStream(enc, frames, first=first).read, b""))
-    assert [one.lsn for one in frames[len(first.frames) :]] == made
+    assert [one.lsn for one in frames[len(first.lsns) :]] == made
     made.clear()
     others = [*frames[:10], *frames[11:]]
     assert 400 == b"".join(iter(RowStream(enc, others, first=first).read, b"")).count(b"\n")
