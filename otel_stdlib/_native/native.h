@@ -50,6 +50,9 @@ extern PyObject *frame_class;
 /* messages.c */
 PyObject *messages(PyObject *module, PyObject *args);
 
+/* protobuf.c */
+extern PyTypeObject RecordWriterType;
+
 /* rows.c */
 extern PyTypeObject RowWriterType;
 

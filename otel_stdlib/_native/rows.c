@@ -1,10 +1,14 @@
 /* Frames as rows of PostgreSQL's COPY, in pieces, without the GIL.
 
-   The quick path of otel_stdlib/handlers/postgres/rows.py specifies it. A line that is not ordinary ends a piece, as
-   does one whose members between span and attributes are new: Python has the next word. */
+   The quick path of otel_stdlib/handlers/postgres/rows.py specifies it. A line that is not ordinary is left
+   out, for Python; one whose members between span and attributes are new ends a piece, until Python has said what rows
+   have for them. */
 #include "frames.h"
 #include "known.h"
 #include "line.h"
+
+/* Python makes so many rows at most before it is asked for more. */
+#define MOST_LEFT_OUT 256
 
 typedef struct {
     PyObject_HEAD
@@ -19,6 +23,11 @@ typedef struct {
     Text time, severity, number, body, trace, span, members, rest;
     size_t backslashes; /* in `rest` */
 } Line;
+
+/* A frame that is not ordinary, and where its row belongs. */
+typedef struct {
+    Py_ssize_t frame, offset;
+} Gap;
 
 typedef enum { ORDINARY, NOT_ORDINARY, NEW_MEMBERS, NO_ROOM } Answer;
 
@@ -126,15 +135,28 @@ static Answer put_row(const RowWriter *self, const Frames *frames, Py_ssize_t i,
 }
 
 PyDoc_STRVAR(write_doc,
-             "write(frames, first, most_bytes) -> (rows, next, members)\n\n"
-             "Rows of frames from number `first` on, up to frame `next`. `members`: None where that is the last one, or "
-             "as many bytes are there;\nempty where the next frame is not ordinary, or too large; else its members, to be "
-             "known first.");
+             "write(frames, first, most_bytes, learn) -> (rows, next, members, left_out)\n\n"
+             "Rows of frames from number `first` on, up to frame `next`, but for those that are `left_out`, as (number "
+             "of the frame, offset in\nthe rows): they are not ordinary. Where `learn` is true, it ends at members that "
+             "are not known, which are not empty then.");
+
+static PyObject *list_of(const Gap *gaps, Py_ssize_t count) {
+    PyObject *list = PyList_New(count);
+    for (Py_ssize_t i = 0; list != NULL && i < count; i++) {
+        PyObject *pair = Py_BuildValue("nn", gaps[i].frame, gaps[i].offset);
+        if (pair == NULL)
+            Py_CLEAR(list);
+        else
+            PyList_SET_ITEM(list, i, pair);
+    }
+    return list;
+}
 
 static PyObject *row_writer_write(RowWriter *self, PyObject *args) {
     Frames *frames;
-    Py_ssize_t i, most;
-    if (!PyArg_ParseTuple(args, "O!nn:write", &FramesType, &frames, &i, &most)) return NULL;
+    Py_ssize_t i, most, count = 0;
+    int learn;
+    if (!PyArg_ParseTuple(args, "O!nnp:write", &FramesType, &frames, &i, &most, &learn)) return NULL;
     if (i < 0 || most < 0) {
         PyErr_SetString(PyExc_ValueError, "first or most_bytes out of range");
         return NULL;
@@ -146,18 +168,23 @@ static PyObject *row_writer_write(RowWriter *self, PyObject *args) {
     PyObject *rows = PyBytes_FromStringAndSize(NULL, most);
     if (rows == NULL) return NULL;
     uint8_t *start = (uint8_t *)PyBytes_AS_STRING(rows), *to = start;
-    Text new_members = {NULL, NULL};
-    Answer answer = ORDINARY;
+    Gap gaps[MOST_LEFT_OUT];
+    Text members = {NULL, NULL};
     self->busy = 1;
     PyThreadState *others = frames->sum.nbytes > WORTH_RELEASING ? PyEval_SaveThread() : NULL;
-    while (i < frames->count && (answer = put_row(self, frames, i, &to, start + most, &new_members)) == ORDINARY) i++;
+    for (; i < frames->count && count < MOST_LEFT_OUT; i++) {
+        Answer answer = put_row(self, frames, i, &to, start + most, &members);
+        if (answer == ORDINARY) continue;
+        if (answer == NO_ROOM && to > start) break;
+        if (answer == NEW_MEMBERS && learn) break;
+        members = (Text){NULL, NULL};
+        gaps[count++] = (Gap){i, to - start}; /* a row larger than all the room, too */
+    }
     if (others != NULL) PyEval_RestoreThread(others);
     self->busy = 0;
-    if (answer == NO_ROOM && to == start) answer = NOT_ORDINARY; /* it is larger than a piece */
     if (_PyBytes_Resize(&rows, to - start) < 0) return NULL;
-    if (answer == ORDINARY || answer == NO_ROOM) return Py_BuildValue("NnO", rows, i, Py_None);
-    return Py_BuildValue("Nny#", rows, i, answer == NEW_MEMBERS ? (const char *)new_members.at : "",
-                         (Py_ssize_t)size_of(new_members));
+    return Py_BuildValue("Nny#N", rows, i, members.at == NULL ? "" : (const char *)members.at,
+                         (Py_ssize_t)size_of(members), list_of(gaps, count));
 }
 
 PyDoc_STRVAR(know_doc, "know(members, middle) -> None: what rows have for members of lines, resource and all");

@@ -113,17 +113,17 @@ def test_what_it_refuses() -> None:
     """Numbers out of range, and things of another kind."""
     writer = core.RowWriter(b"uid", 5, 5)
     frames = table_of([LINE % 1])
-    for given in ((frames, -1, 5), (frames, 0, -1)):
+    for given in ((frames, -1, 5, True), (frames, 0, -1, True)):
         with pytest.raises(ValueError, match="out of range"):
             writer.write(*given)
     with pytest.raises(ValueError, match="negative"):
         core.RowWriter(b"uid", -1, 5)
-    for given in (([], 0, 5), (frames, "0", 5)):
+    for given in (([], 0, 5, True), (frames, "0", 5, True)):
         with pytest.raises(TypeError):
             writer.write(*given)
     with pytest.raises(TypeError):
         writer.know("members", b"")
-    assert writer.write(frames, 7, 5) == (b"", 7, None)
+    assert writer.write(frames, 7, 5, True) == (b"", 7, b"", [])
 
 
 def test_nothing_leaks() -> None:
@@ -135,11 +135,11 @@ def test_nothing_leaks() -> None:
             writer = core.RowWriter(b"uid", 50, 50)
             writer.know(b"%d" % number, b"x" * 100)
             writer.know(b"%d" % number, b"y" * 100)
-            members = writer.write(frames, 0, 10_000)[2]
+            members = writer.write(frames, 0, 10_000, True)[2]
             writer.know(members, b"middle")
-            assert len(writer.write(frames, 0, 10_000)[0]) > 3_000
+            assert len(writer.write(frames, 0, 10_000, True)[0]) > 3_000
             with contextlib.suppress(ValueError):
-                writer.write(frames, -1, 10)
+                writer.write(frames, -1, 10, True)
         gc.collect()
 
     tracemalloc.start()

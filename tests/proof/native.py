@@ -1,7 +1,7 @@
 """The compiled path against Python's for as long as you like: ``python -m tests.proof.native --seconds 120``.
 
 Random spool bytes, walked and rendered by both flavours, random records, encoded by both, and random lines, made into
-rows and messages by both; every difference is an error. Run it with a build of
+rows, messages and requests by both; every difference is an error. Run it with a build of
 ``OTEL_STDLIB_CFLAGS="-fsanitize=address,undefined"``, as ``.ci/sanitize`` does, and every access beyond a buffer is
 one too. With ``--seed`` a run that failed is repeated.
 """
@@ -18,6 +18,7 @@ from otel_stdlib._native import core, missing
 from tests._native.cases import compare_bytes
 from tests._native.messages import Messages
 from tests._native.records import Encoders, make_context, make_record
+from tests._native.requests import Requests
 from tests._native.rows import Rows
 
 __all__ = ["fuzz"]
@@ -28,13 +29,13 @@ _TURN = 200
 
 def fuzz(seconds: float, first: int) -> str:
     """Compare one seed after the other, from ``first`` on; what was compared."""
-    encoders, rows, messages = Encoders(), Rows(), Messages()
+    encoders, makers = Encoders(), (Rows(), Messages(), Requests())
 
     def compare_records(chance: random.Random) -> None:
         make_context(chance)
         encoders.compare(make_record(chance))
 
-    kinds = (compare_bytes, compare_records, rows.compare, messages.compare)
+    kinds = (compare_bytes, compare_records, *(each.compare for each in makers))
     number = first
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -45,7 +46,7 @@ def fuzz(seconds: float, first: int) -> str:
         except BaseException:
             print(f"python -m tests.proof.native --seconds 1 --seed {number - 1}", file=sys.stderr)
             raise
-    fast, slow = map(sum, zip(encoders.paths(), rows.paths(), messages.paths(), strict=True))
+    fast, slow = map(sum, zip(encoders.paths(), *(each.paths() for each in makers), strict=True))
     return f"{number - first:,} buffers, records and tables ({fast:,} lines in C, {slow:,} by Python)"
 
 

@@ -95,7 +95,7 @@ def _compiled(frames: Sequence[Frame], origin: Origin, naming: TopicPattern, now
         )
         yield from made
         if len(made) < _TURN and first < count:
-            patience = min(2 * patience, _TURN) if first - begin < patience else 1
+            patience = 1 if first > begin else min(2 * patience, _TURN)
             yield from _pure(frames[first : first + patience], origin, naming, now)
             first += patience
 

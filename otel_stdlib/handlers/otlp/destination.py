@@ -23,7 +23,7 @@ from otel_stdlib.handlers.otlp.size import RequestSize
 from otel_stdlib.handlers.otlp.wire import UnknownOutcome
 from otel_stdlib.handlers.parallel import merge_answers, run_together
 from otel_stdlib.handlers.renewal import with_new_secrets
-from otel_stdlib.spool.frame import Frame
+from otel_stdlib.spool.frame import Frame, lsns_of
 
 __all__ = ["OTLPDestination", "identity_of"]
 
@@ -72,6 +72,8 @@ class OTLPDestination:
         self.name = name
         self.identity = identity_of(options)
         self.counters = counters or Counters()
+        #: Protobuf is made from tables: see ``compiled.py``.
+        self.renders_tables = options.protocol != "http/json"
         self._options = options
         self._clock = clock
         #: Called inside ``deliver`` when the server works on the last of a batch: see ``WithMeanwhile``.
@@ -231,7 +233,7 @@ class OTLPDestination:
             outcome = Outcome(Verdict.REJECTED, str(error))
         else:
             outcome = self._accepted(answer, len(frames))
-        found.update(dict.fromkeys([frame.lsn for frame in frames], outcome))
+        found.update(dict.fromkeys(lsns_of(frames), outcome))
 
     def _accepted(self, answer: Partial, count: int) -> Outcome:
         if not answer.readable:

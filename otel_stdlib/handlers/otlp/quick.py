@@ -12,13 +12,16 @@ comparing them is all that is to be done about them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import orjson
 
+from otel_stdlib._native import core
 from otel_stdlib.facts.memo import keep
+from otel_stdlib.handlers.otlp.compiled import CompiledRecords, Pieces
 from otel_stdlib.handlers.otlp.cut import BODY, LEVEL_AT, START, cut, is_place
-from otel_stdlib.handlers.otlp.forms import Form
+from otel_stdlib.handlers.otlp.forms import Form, ProtobufForm
 from otel_stdlib.handlers.otlp.pairs import NotOrdinary, PairWriter
 from otel_stdlib.spool.frame import Frame
 
@@ -27,12 +30,14 @@ __all__ = ["QuickWriter", "Written"]
 _QUOTE, _COMMA = b'",'
 _BETWEEN = b',"'
 _loads = orjson.loads
+#: Makes the record of any frame, and the name of its scope.
+Careful = Callable[[Frame], tuple[str, bytes]]
 
 
 class Written(NamedTuple):
     """What became of frames."""
 
-    #: Records by the names of their scopes, in their order.
+    #: Records by the names of their scopes, in their order. Of protobuf's, a part may be several records.
     scopes: dict[str, list[bytes]]
     #: The frames that hold a record.
     sound: Sequence[Frame]
@@ -63,23 +68,38 @@ class QuickWriter:
 
     def __init__(self, form: Form) -> None:
         self._form = form
+        self._compiled = CompiledRecords() if core is not None and isinstance(form, ProtobufForm) else None
         self._pairs = PairWriter(form)
         self._levels: dict[bytes, bytes] = {}
         self._tails: dict[bytes, bytes] = {}
         self._sites: dict[bytes, tuple[str, bytes]] = {}
         self._known: dict[tuple[bytes, bytes, bytes], _Around] = {}
 
-    # One function, as each call made from it would cost every record some per cent.
-    def write(
-        self, frames: Sequence[Frame], spool_id: str, careful: Callable[[Frame], tuple[str, bytes]]
-    ) -> Written:
+    def write(self, frames: Sequence[Frame], spool_id: str, careful: Careful) -> Written:
         """The frames' records. ``careful`` makes that of any frame and its scope, or raises ``ValueError``."""
+        uid = self._form.uid(f"{spool_id}-".encode("ascii"))
+        scopes: dict[str, list[bytes]] = {}
+        damaged: dict[int, str] = {}
+        if self._compiled is not None and type(frames) is core.Frames:
+            pure = partial(self._write, uid=uid, careful=careful, scopes=scopes, damaged=damaged)
+            self._compiled.write(frames, uid, scopes, pure, self._pieces)
+        else:
+            self._write(frames, uid, careful, scopes, damaged)
+        sound = [frame for frame in frames if frame.lsn not in damaged] if damaged else frames
+        return Written({name: made for name, made in scopes.items() if made}, sound, damaged)
+
+    # One function, as each call made from it would cost every record some per cent.
+    def _write(
+        self,
+        frames: Sequence[Frame],
+        uid: bytes,
+        careful: Careful,
+        scopes: dict[str, list[bytes]],
+        damaged: dict[int, str],
+    ) -> None:
         form = self._form
         time_of, body_of, whole, start, end = form.time, form.body, form.whole, form.start, form.end
         known, new_pair = self._pairs.known.get, self._pairs.new
-        uid = form.uid(f"{spool_id}-".encode("ascii"))
-        scopes: dict[str, list[bytes]] = {}
-        damaged: dict[int, str] = {}
         # What stands around the body of the line before. No line has these first ones.
         around: _Around | None = None
         lead = middle = b"\x00\x00"
@@ -125,8 +145,20 @@ class QuickWriter:
                     damaged[lsn] = f"the record cannot be read: {error}"
                 else:
                     scopes.setdefault(name, []).append(record)
-        sound = [frame for frame in frames if frame.lsn not in damaged] if damaged else frames
-        return Written({name: made for name, made in scopes.items() if made}, sound, damaged)
+
+    def _pieces(self, payload: bytes) -> Pieces | None:
+        """The pieces of a line, where it is an ordinary one."""
+        found = cut(payload)
+        if found is None:
+            return None
+        level, _, head, place, _ = found
+        try:
+            scope, site = self._sites.get(place) or self._new_site(place)
+            field = self._levels.get(level) or self._new_level(level)
+            tail = self._tails.get(head) or self._new_tail(head)
+        except ValueError:
+            return None
+        return Pieces(level, field, head, tail, place, site, scope)
 
     def _look(self, payload: bytes) -> tuple[bytes, int, _Around]:
         """Body, where the caller's attributes begin, and what is around the body, of any line.

@@ -14,9 +14,6 @@ from otel_stdlib.spool.frame import Frame
 
 __all__ = ["CompiledRows", "make_compiled_rows"]
 
-#: Python makes so many rows at most before C is asked again.
-_MOST_PATIENCE = 256
-
 
 class CompiledRows:
     """Makes the rows of one origin. Used by one thread.
@@ -33,27 +30,26 @@ class CompiledRows:
         self._row = row
 
     def parts(self, frames: Sequence[Frame], most_bytes: int) -> Iterator[bytes]:
-        """Rows in order, in parts of at most ``most_bytes``; a single row may be longer.
+        """Rows in order, in parts of about ``most_bytes`` at most; a single row may be longer.
 
         Raises:
             ValueError: a frame holds no record.
         """
         writer, row = self._writer, self._row
         first, count = 0, len(frames)
-        # Where lines are hardly ever ordinary, C is hardly ever asked.
-        patience = 1
         while first < count:
-            begin = first
-            part, first, members = writer.write(frames, first, most_bytes)
+            part, first, members, left_out = writer.write(frames, first, most_bytes, True)
+            if left_out:
+                begin = 0
+                parts: list[bytes] = []
+                for number, offset in left_out:
+                    parts += part[begin:offset], row(frames[number])
+                    begin = offset
+                part = b"".join((*parts, part[begin:]))
             if part:
                 yield part
             if members:
                 writer.know(members, self._middle(members))
-            elif members is not None:
-                patience = min(2 * patience, _MOST_PATIENCE) if first - begin < patience else 1
-                for frame in frames[first : first + patience]:
-                    yield row(frame)
-                    first += 1
 
 
 def make_compiled_rows(
