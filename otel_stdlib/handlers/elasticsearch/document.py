@@ -19,7 +19,7 @@ from datetime import datetime, timezone
 
 import orjson
 
-from otel_stdlib.delivery.contract import Origin, make_uid
+from otel_stdlib.delivery.contract import Origin
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.memo import keep
 from otel_stdlib.handlers.elasticsearch.naming import DataStream, IndexPattern
@@ -32,6 +32,11 @@ __all__ = ["BulkWriter"]
 
 _START = b'{"timestamp":"'
 _BODY = b'"body":'
+#: Where the time begins, with its quote.
+_TIME_AT = len(_START) - 1
+#: Action, uid, line, uid, resource; and with a timestamp and a stream's members before the line.
+_PLAIN = b'%b%b"}}\n%b"log.record.uid":"%b"},"resource":%b}\n'
+_STAMPED = b'%b%b"}}\n{"@timestamp":%b%b,%b"log.record.uid":"%b"},"resource":%b}\n'
 _STRUCTURE = (b"{"[0], b"["[0])
 _NUL, _BACKSLASH = b"\\u0000", ord("\\")
 #: What ``date_nanos`` can hold, as the texts of times.
@@ -66,6 +71,7 @@ class BulkWriter:
         if isinstance(naming, DataStream):
             parts = {"type": naming.type, "dataset": naming.dataset, "namespace": naming.namespace}
             self._stream = b',"data_stream":' + orjson.dumps(parts)
+        self._is_line = mapping != "ecs"
         self._document: Callable[[Frame, str, bytes], bytes] = self._ecs if mapping == "ecs" else self._line
 
     def name(self, frame: Frame, origin: Origin) -> str:
@@ -75,11 +81,29 @@ class BulkWriter:
     def items(self, frames: Sequence[Frame], origin: Origin, names: Sequence[str]) -> list[bytes]:
         """Action and document of each record, two lines each."""
         spool_id, resource, document = origin.spool_id, origin.resource, self._document
+        start = b"%b-" % spool_id.encode()
+        is_line, plain, stream = self._is_line, self._plain, self._stream
         found: list[bytes] = []
         for frame, name in zip(frames, names, strict=True):
-            uid = make_uid(spool_id, frame.lsn)
+            lsn, time_ns, _, _, payload = frame
+            uid = start + b"%014x" % lsn
             action = self._actions.get(name) or self._action(name)
-            found.append(b'%b%b"}}\n%b\n' % (action, uid.encode(), document(frame, uid, resource)))
+            at = payload.find(_BODY) + len(_BODY)
+            if (
+                is_line
+                and 0 < time_ns < _LAST_NS
+                and payload.startswith(_START)
+                and payload[at : at + 1] == b'"'
+                # One byte is found ten times as fast as several, and few records have a backslash.
+                and not (_BACKSLASH in payload and _NUL in payload)
+            ):  # as ``_line``, with fewer steps
+                if plain:
+                    found.append(_PLAIN % (action, uid, payload, uid, resource))
+                else:
+                    time = payload[_TIME_AT : payload.find(b'"', len(_START)) + 1]
+                    found.append(_STAMPED % (action, uid, time, stream, payload[1:], uid, resource))
+            else:
+                found.append(b'%b%b"}}\n%b\n' % (action, uid, document(frame, uid.decode(), resource)))
         return found
 
     def _action(self, name: str) -> bytes:
@@ -87,7 +111,6 @@ class BulkWriter:
 
     def _line(self, frame: Frame, uid: str, resource: bytes) -> bytes:
         payload = frame.payload
-        # One byte is found ten times as fast as several, and few records have a backslash.
         if (_BACKSLASH in payload and _NUL in payload) or not 0 < frame.time_ns < _LAST_NS:
             payload, time = self._repaired(frame)
         else:

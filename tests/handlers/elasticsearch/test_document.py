@@ -55,6 +55,22 @@ def test_seed_is_the_line_alone() -> None:
     assert expected == write(frame, "seed", DataStream(dataset="shop"))[1]
 
 
+@pytest.mark.parametrize("mapping", ["otel", "seed"])
+@pytest.mark.parametrize("naming", [IndexPattern("app-%Y"), DataStream(dataset="shop")])
+@pytest.mark.parametrize("at", [None, 1.5, -1.0])
+@given(message=st.text() | st.dictionaries(st.text(), st.text()) | st.integers(), extra=st.text())
+def test_the_ordinary_line_takes_fewer_steps(
+    mapping: str, naming: Any, at: float | None, message: Any, extra: str
+) -> None:
+    """The lines are those of the way that any record takes."""
+    writer = BulkWriter(naming, mapping)
+    frames = [make_frame(1, message, at=at, x=extra), make_frame(2, "hello", at=at)]
+    names = [writer.name(frame, ORIGIN) for frame in frames]
+    quick = writer.items(frames, ORIGIN, names)
+    writer._is_line = False
+    assert writer.items(frames, ORIGIN, names) == quick
+
+
 def test_structured_body_is_text_and_structure() -> None:
     """A mapping as message keeps its structure beside the text, so that ``body`` is always text."""
     body = {"order": {"id": 2**53, "sum": 1.10}, "text": 'a "body": b', "tail": [1, None]}
