@@ -48,7 +48,7 @@ def test_any_lines() -> None:
     found = Requests()
 
     def compare() -> None:
-        for number in range(first, first + 500):
+        for number in range(first, first + 250):
             try:
                 found.compare(random.Random(number))
             except BaseException:
@@ -57,7 +57,7 @@ def test_any_lines() -> None:
 
     contextvars.copy_context().run(compare)
     fast, slow = found.paths()
-    assert min(fast, slow) > 500, (fast, slow)
+    assert min(fast, slow) > 250, (fast, slow)
 
 
 def test_the_ordinary_line_needs_no_python(monkeypatch: pytest.MonkeyPatch) -> None:
