@@ -32,7 +32,7 @@ ONLY = {
     "facts": set[str](),
     "redaction": {"facts"},
     "spool": {"_native", "facts"},
-    "filters": {"facts", "record"},
+    "filters": {"facts", "record", "spool"},
 }
 
 

@@ -50,33 +50,23 @@ def compile_filters(handler: logging.Filterer, drop: Callable[[Any], Drop]) -> t
     return tuple((_test_of(each), drop(each)) for each in handler.filters)
 
 
-def bind_filters(filters: Iterable[Any], owner: logging.Filterer, log: Callable[[Any], object]) -> None:
-    """Let filters of this package that log something themselves know that ``owner`` has them.
-
-    ``log`` is a bound method that takes such a record; it is held weakly.
-    """
+def bind_filters(filters: Iterable[Any], owner: logging.Filterer, home: object) -> None:
+    """Let filters of this package that log something themselves know that ``owner`` has them, and its pipeline."""
     for each in filters:
         bind = getattr(each, "bind", None) if getattr(each, "decides", False) is True else None
         if bind is not None:
-            bind(owner, _weakly(log))
-
-
-def _weakly(method: Callable[[Any], object]) -> Callable[[Any], object]:
-    reference = WeakMethod(method)
-
-    def call(record: Any) -> object:
-        found = reference()
-        return None if found is None else found(record)
-
-    return call
+            bind(owner, home)
 
 
 def flush_filters(filters: Iterable[Any]) -> None:
-    """Let filters of this package log what they have to report."""
+    """Let filters of this package log what they have to report. Never raises."""
     for each in filters:
         flush = getattr(each, "flush", None) if getattr(each, "decides", False) is True else None
         if flush is not None:
-            flush()
+            try:
+                flush()
+            except Exception:
+                continue
 
 
 def _test_of(each: Any) -> Test:

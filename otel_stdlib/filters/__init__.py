@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from otel_stdlib.facts.public import load_on_demand
 
-__all__ = ["RateLimitFilter", "SamplingFilter", "TraceContextFilter"]
+__all__ = ["DedupeFilter", "RateLimitFilter", "SamplingFilter", "TraceContextFilter"]
 
 if TYPE_CHECKING:  # what type checkers and editors read; a test holds that both are the same
+    from otel_stdlib.filters.dedupe import DedupeFilter
     from otel_stdlib.filters.rate_limit import RateLimitFilter
     from otel_stdlib.filters.sampling import SamplingFilter
     from otel_stdlib.filters.trace_context import TraceContextFilter
@@ -16,6 +17,7 @@ else:
     __getattr__, __dir__ = load_on_demand(
         __name__,
         {
+            "otel_stdlib.filters.dedupe": "DedupeFilter",
             "otel_stdlib.filters.rate_limit": "RateLimitFilter",
             "otel_stdlib.filters.sampling": "SamplingFilter",
             "otel_stdlib.filters.trace_context": "TraceContextFilter",

@@ -4,22 +4,44 @@ from __future__ import annotations
 
 import contextvars
 import logging
+import os
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from otel_stdlib.facts.clock import monotonic
 from otel_stdlib.facts.endings import before_end
+from otel_stdlib.facts.errors import SpoolUnavailable
 from otel_stdlib.facts.forks import ForkRegistry
 from otel_stdlib.facts.native import ThreadLocal
 from otel_stdlib.facts.summaries import Summary
-from otel_stdlib.facts.threads import RLock, is_green, is_ours
+from otel_stdlib.facts.threads import RLock, acquire, is_green, is_ours
 from otel_stdlib.filters.suppressing import Suppressing
 from otel_stdlib.filters.ticker import ticker
+from otel_stdlib.record.encoder import LineEncoder
+from otel_stdlib.spool.place import choose_root, open_root
+from otel_stdlib.spool.segment import Descriptor
 
-__all__ = ["Origin", "Reporting"]
+__all__ = ["Home", "Origin", "Reporting"]
 
 Decide = Callable[[logging.LogRecord], "bool | logging.LogRecord"]
+
+
+#: Seconds that ``flush`` waits for a report on another thread.
+_PATIENCE = 5.0
+
+
+class Home(Protocol):
+    """What a filter knows of the pipeline that it is in front of."""
+
+    def log(self, record: logging.LogRecord) -> None:
+        """Log a record of the filter's own."""
+
+    def line(self, record: logging.LogRecord) -> bytes:
+        """A record as it would be stored."""
+
+    def root(self) -> Descriptor | None:
+        """The folder of spools, if there is one by now."""
 
 
 class Origin(NamedTuple):
@@ -71,19 +93,19 @@ class Reporting(Suppressing):
         super().__init__(rule, up_to)
         self._lock = RLock()
         #: The handlers that have it, each with what logs a record there.
-        self._owners: weakref.WeakKeyDictionary[Any, Callable[[Summary], object]] = (
-            weakref.WeakKeyDictionary()
-        )
+        self._owners: weakref.WeakKeyDictionary[Any, Home] = weakref.WeakKeyDictionary()
+        #: Held while records are logged: who flushes waits for those on their way.
+        self._emitting = RLock()
         self._shared = False
         self._late: list[tuple[dict[str, Any], Any]] = []
         self._is_set = False
         before_end(self)
         _forks.add(self)
 
-    def bind(self, owner: Any, send: Callable[[Summary], object]) -> None:
-        """``owner``, a handler of this package, has this filter; ``send`` logs a record there."""
+    def bind(self, owner: Any, home: Home) -> None:
+        """``owner``, a handler of this package or behind one, has this filter."""
         is_new = owner not in self._owners
-        self._owners[owner] = send
+        self._owners[owner] = home
         if is_new and not self._shared and (len(self._owners) > 1 or self._is_elsewhere(owner)):
             self._share()
 
@@ -113,6 +135,10 @@ class Reporting(Suppressing):
             self._is_set = True
             ticker.set(self, monotonic() + seconds)
 
+    def now(self) -> float:
+        """The clock of what waits: monotonic seconds."""
+        return monotonic()
+
     def hurry(self) -> None:
         """Ask for a report now. Under the lock."""
         self._is_set = True
@@ -120,10 +146,11 @@ class Reporting(Suppressing):
 
     def report(self, now: float) -> float | None:
         """Log what is due; when to ask again."""
-        with self._lock:
-            self._is_set = False
-        found, again = self.collect(now, False)
-        self._emit(found)
+        with self._emitting:
+            with self._lock:
+                self._is_set = False
+            found, again = self.collect(self.now(), False)
+            self.emit(found)
         if again is not None:
             with self._lock:
                 self._is_set = True
@@ -131,12 +158,17 @@ class Reporting(Suppressing):
 
     def flush(self) -> None:
         """Log what waits to be reported, due or not. Any thread; it waits for nothing but the handlers themselves."""
-        found, again = self.collect(monotonic(), True)
-        if again is None and self._is_set:
-            with self._lock:
-                self._is_set = False
-            ticker.clear(self)
-        self._emit(found)
+        if not acquire(self._emitting, monotonic() + _PATIENCE):
+            return
+        try:
+            found, again = self.collect(self.now(), True)
+            if again is None and self._is_set:
+                with self._lock:
+                    self._is_set = False
+                ticker.clear(self)
+            self.emit(found)
+        finally:
+            self._emitting.release()
         self._emit_late()
 
     def collect(self, now: float, everything: bool) -> tuple[list[dict[str, Any]], float | None]:
@@ -145,21 +177,41 @@ class Reporting(Suppressing):
 
     def renew(self) -> None:
         """Start anew in a forked child, which reports nothing of its parent's."""
-        self._lock = RLock()
+        self._lock, self._emitting = RLock(), RLock()
         self._is_set = False
         self._late = []
 
+    def spool_root(self) -> Descriptor | None:
+        """The folder of spools of a handler that has this filter; without one, that of the environment's service."""
+        if not self._owners:
+            service = os.environ.get("OTEL_SERVICE_NAME") or "service"
+            try:
+                return open_root(choose_root(None, service))
+            except SpoolUnavailable:
+                return None
+        roots = (home.root() for home in list(self._owners.values()))
+        return next((root for root in roots if root is not None), None)
+
+    def stored_line(self, record: logging.LogRecord) -> bytes:
+        """A record as a handler that has this filter would store it, with what is secret in it masked."""
+        if not self._owners:
+            found = LineEncoder().encode(record)
+            return b"" if found is None else found[0]
+        lines = (home.line(record) for home in list(self._owners.values()))
+        return next((line for line in lines if line), b"")
+
     # -- logging ---------------------------------------------------------------------------
 
-    def _emit(self, found: list[dict[str, Any]]) -> None:
+    def emit(self, found: list[dict[str, Any]]) -> None:
+        """Log records with these fields where this filter is."""
         for fields in found:
             # In a context of its own: the span that is current here has nothing to do with it.
             contextvars.Context().run(self._emit_one, fields)
 
     def _emit_one(self, fields: dict[str, Any]) -> None:
         owners = list(self._owners.items())
-        for owner, send in owners:
-            _quietly(send, Summary.of(fields, owner))
+        for owner, home in owners:
+            _quietly(home.log, Summary.of(fields, owner))
         for other in self._others([owner for owner, _ in owners]):
             if is_green() and is_ours():
                 # A greenlet's locks are of no use on this thread: the next log call emits it.
@@ -198,6 +250,8 @@ def _once(decide: Decide) -> Decide:
     here = ThreadLocal()
 
     def decide_once(record: logging.LogRecord) -> bool | logging.LogRecord:
+        if isinstance(record, Summary):
+            return decide(record)  # its time may be that of the last one
         try:
             created = record.created
             if here.created is created:

@@ -8,6 +8,7 @@ from typing import Any
 
 from otel_stdlib.facts.filtering import Drop, Test, bind_filters, compile_filters, flush_filters
 from otel_stdlib.facts.suppressed import rule_of
+from otel_stdlib.pipeline.home import Home
 from otel_stdlib.pipeline.pipeline import Pipeline
 
 __all__ = ["Filtered"]
@@ -23,7 +24,7 @@ class Filtered(logging.Handler):
 
     def _prepare_filters(self) -> None:
         filters = list(self.filters)
-        bind_filters(filters, self, self.handle)
+        bind_filters(filters, self, Home(self.pipeline, self.handle))
         counts = self.pipeline.suppressed
         self._tests = compile_filters(self, lambda each: counts.counter(rule_of(each)))
         self._tested = filters

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.severity import level_of, severity_number
+from otel_stdlib.pipeline.home import Home
 from otel_stdlib.pipeline.sieve import Answers
 from otel_stdlib.record.callsite import is_delivery_thread
 from otel_stdlib.spool.answers import SEALED
@@ -60,10 +61,15 @@ class Encoders:
             if sieve is None:
                 self._encode = self._first
             elif sieve.has_filters():
-                sieve.bind_filters(self.log)
+                sieve.bind_filters(Home(self, self.log))
                 self._encode = self._filtered
             else:
                 self._encode = sieve.encode_with_template if sieve.wants_templates else sieve.encode
+
+    @property
+    def generation(self) -> Generation | None:
+        """What runs now; in a forked child nothing of the parent's."""
+        return self._generation if self._guard[0] else None
 
     def filters_behind(self) -> list[Any]:
         """The filters of the handlers behind it."""

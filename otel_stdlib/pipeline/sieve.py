@@ -83,11 +83,11 @@ class Sieve:
             if place.handler is not None:
                 watch_filters(place.handler, listener)
 
-    def bind_filters(self, log: Callable[[logging.LogRecord], None]) -> None:
-        """Let the filters know where they are; ``log``, a bound method held weakly, takes their own records."""
+    def bind_filters(self, home: object) -> None:
+        """Let the filters know where they are."""
         for place in self._places:
             if place.handler is not None:
-                bind_filters(place.handler.filters, place.handler, log)
+                bind_filters(place.handler.filters, place.handler, home)
 
     def filters(self) -> list[Any]:
         """Those of all the handlers."""

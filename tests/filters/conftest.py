@@ -11,5 +11,6 @@ from tests.filters.parts import Clock
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of filters that are made from now on."""
     made = Clock()
-    monkeypatch.setattr("otel_stdlib.filters.rate_limit.monotonic", made)
+    for name in ("rate_limit", "dedupe"):
+        monkeypatch.setattr(f"otel_stdlib.filters.{name}.monotonic", made)
     return made
