@@ -18,6 +18,7 @@ from importlib import resources
 from typing import Any, Literal, Union
 
 from otel_stdlib import filters
+from otel_stdlib.config.redaction_schema import REDACTION_SCHEMA
 from otel_stdlib.config.registry import BUILT_IN, import_path
 from otel_stdlib.facts.errors import ConfigError
 from otel_stdlib.handlers.base import DestinationHandler
@@ -75,6 +76,7 @@ def build_schema() -> dict[str, Any]:
             "logger": _logger(),
             "backend": _backend_entry(options),
             "spool": _spool(),
+            "redaction": REDACTION_SCHEMA,
             "dictConfig": _dict_config(),
             "handler": _handler(options),
             "filter": _filter(),
@@ -102,6 +104,7 @@ def _logger() -> dict[str, Any]:
             "spool": {"$ref": "#/$defs/spool"},
             "shutdown_timeout": _SECONDS,
             "drain_on_sigterm": {"type": "boolean"},
+            "redaction": {"$ref": "#/$defs/redaction"},
             "reload": _object(
                 {
                     "watch": {"type": "boolean"},
@@ -151,6 +154,7 @@ def _backend(name: str) -> dict[str, Any] | None:
     properties["spool"] = {"$ref": "#/$defs/spool"}
     properties["shutdown_timeout"] = _SECONDS
     properties.update(_DESCRIBED)
+    properties["redaction"] = {"$ref": "#/$defs/redaction"}
     return {**_object(dict(sorted(properties.items()))), "type": ["object", "null"]}
 
 
@@ -201,6 +205,7 @@ def _handler(options: Mapping[str, Any]) -> dict[str, Any]:
         **_DESCRIBED,
         "drain_on_sigterm": {"type": "boolean"},
         "fast_records": {"type": "boolean"},
+        "redaction": {"$ref": "#/$defs/redaction"},
     }
     cases = [_case("otel_stdlib.OTelQueueHandler", {**_HANDLER_KEYS, **queue})]
     cases += [

@@ -18,6 +18,7 @@ from otel_stdlib.facts.errors import ConfigError
 from otel_stdlib.facts.levels import check_level
 from otel_stdlib.facts.options import nearest
 from otel_stdlib.facts.secrets import mask
+from otel_stdlib.redaction.options import Redaction
 from otel_stdlib.spool.options import SpoolOptions
 
 __all__ = ["DEFAULT_LOG_FILE", "BackendSpec", "LoggerSettings", "load_settings", "translate"]
@@ -60,6 +61,8 @@ class LoggerSettings:
     shutdown_timeout: float = 5.0
     #: Deliver what waits when SIGTERM kills the process.
     drain_on_sigterm: bool = False
+    #: Mask secrets before anything is stored: True, or a mapping of options.
+    redaction: bool | Mapping[str, Any] = field(default=False, repr=False)
     #: Look at the file every ``reload_interval`` seconds and load it again when it changes.
     watch: bool = False
     reload_interval: float = 1.0
@@ -154,6 +157,7 @@ class _Reader:
             spool=self._spool(),
             shutdown_timeout=float(get("shutdown_timeout", (int, float), 5.0)),
             drain_on_sigterm=get("drain_on_sigterm", bool, False),
+            redaction=self._redaction(),
             watch=reload.get("watch", False) is True,
             reload_interval=_positive(reload.get("interval"), 1.0),
             reload_signal=self._signal(reload.get("signal")),
@@ -204,6 +208,21 @@ class _Reader:
             where = (*path, error.option) if error.option and error.option != "spool" else path
             self._add(where, str(error))
             return SpoolOptions()
+
+    def _redaction(self) -> bool | Mapping[str, Any]:
+        path = (*_ROOT, "redaction")
+        given = self._section.get("redaction")
+        if given is None or given is False:
+            return False
+        if is_under(path, self._problems):
+            return True  # never off by mistake: the defaults stand in for what is wrong
+        try:
+            Redaction.of(given)
+        except ConfigError as error:
+            where = (*path, error.option) if error.option and error.option != "redaction" else path
+            self._add(where, str(error))
+            return True
+        return True if given is True else dict(given)
 
     def _backends(self) -> tuple[BackendSpec, ...]:
         found = []

@@ -74,6 +74,7 @@ def structure(settings: LoggerSettings) -> tuple[Any, ...]:
         settings.spool,
         settings.shutdown_timeout,
         settings.drain_on_sigterm,
+        settings.redaction,
     )
 
 
@@ -106,6 +107,7 @@ def assemble(settings: LoggerSettings, document: Document) -> Assembly:
         spool=settings.spool,
         shutdown_timeout=settings.shutdown_timeout,
         drain_on_sigterm=settings.drain_on_sigterm,
+        redaction=settings.redaction,
     )
     queue.name = "otel_stdlib"
     queue.setFormatter(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -10,22 +11,25 @@ from otel_stdlib.delivery.accept import Accept, AtLeast
 from otel_stdlib.delivery.contract import Destination
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.facts.counters import Counters
+from otel_stdlib.facts.diagnostics import say
 from otel_stdlib.facts.filtering import WatchedFilters
 from otel_stdlib.facts.identity import Identity
 from otel_stdlib.facts.options import check_seconds
 from otel_stdlib.handlers.attachment import Attachment, is_attached
+from otel_stdlib.handlers.describing import DescribingHandler
 from otel_stdlib.handlers.filtered import Filtered
 from otel_stdlib.pipeline.outlet import Outlet
 from otel_stdlib.pipeline.pipeline import Pipeline
 from otel_stdlib.record.formatter import OTelFormatter
 from otel_stdlib.record.resource import package_version
 from otel_stdlib.record.resource_options import ResourceOptions
+from otel_stdlib.redaction.options import Redaction
 from otel_stdlib.spool.options import SpoolOptions
 
 __all__ = ["DestinationHandler", "EncodingHandler"]
 
 
-class EncodingHandler(Filtered):
+class EncodingHandler(Filtered, DescribingHandler):
     """What the queue handler and the destinations' handlers share: a pipeline, and a log call without a lock.
 
     The standard library calls ``flush`` and ``close`` with the handler's lock held, and a log call
@@ -35,10 +39,6 @@ class EncodingHandler(Filtered):
 
     #: Whether a log call raises when its record cannot be stored (``durability: record``).
     _raises: bool
-    _default_formatter: OTelFormatter | None = None
-    #: What this handler's options say of the resource; they win over the formatter's.
-    _described = ResourceOptions()
-    _describing: tuple[OTelFormatter, OTelFormatter] | None = None
 
     def _build(
         self,
@@ -49,6 +49,7 @@ class EncodingHandler(Filtered):
         respect_level: bool,
         shutdown_timeout: object,
         described: ResourceOptions,
+        redaction: object,
         filters: bool = False,
     ) -> None:
         """Make the pipeline. Called before ``super().__init__``: see ``createLock``.
@@ -69,6 +70,7 @@ class EncodingHandler(Filtered):
             filters=filters,
             shutdown_timeout=check_seconds("shutdown_timeout", shutdown_timeout, 0),
         )
+        self.pipeline.redaction = Redaction.of(redaction)
         self._attachment = Attachment(self)
         self.pipeline.watch = self._attachment.look
 
@@ -115,12 +117,19 @@ class EncodingHandler(Filtered):
             self.handleError(record)
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Report an error of a log call as the standard library does, but never raise.
+        """Report an error of a log call as the standard library does, but never raise, as it can at the end.
 
-        It imports modules to print a traceback, which fails while the interpreter ends.
+        It prints the message and its arguments: not with ``redaction``.
         """
         try:
-            super().handleError(record)
+            if self.pipeline.redaction is None:
+                super().handleError(record)
+            else:
+                kind = getattr(sys.exc_info()[0], "__name__", "error")
+                say(
+                    f"log-error:{kind}",
+                    f"a record could not be stored: {kind} (its text is not shown: redaction)",
+                )
         except Exception:
             return
 
@@ -152,19 +161,6 @@ class EncodingHandler(Filtered):
         """The state of the spool and of its destinations: see ``docs/health.md``."""
         raise NotImplementedError
 
-    def record_formatter(self) -> OTelFormatter:
-        """The formatter that shapes lines here: its own, the queue handler's, or the default one."""
-        formatter = self.formatter
-        if not isinstance(formatter, OTelFormatter):
-            if self._default_formatter is None:
-                self._default_formatter = OTelFormatter()
-            formatter = self._default_formatter
-        if not self._described:
-            return formatter
-        if self._describing is None or self._describing[0] is not formatter:
-            self._describing = (formatter, formatter.describing(self._described))
-        return self._describing[1]
-
 
 class DestinationHandler(EncodingHandler):
     """A handler that delivers to one destination, exactly once in effect, from a spool.
@@ -175,12 +171,12 @@ class DestinationHandler(EncodingHandler):
 
     Args:
         level: as for every handler.
-        spool: options of the handler's own spool (``SpoolOptions`` or a mapping); not used
-            behind a queue handler.
+        spool: options of the handler's own spool (``SpoolOptions`` or a mapping).
         shutdown_timeout: seconds that the end of the process waits for delivery.
-        service_name: as for ``OTelQueueHandler``; not used behind one.
-        service_version: as for ``OTelQueueHandler``; not used behind one.
-        resource: as for ``OTelQueueHandler``; not used behind one.
+        service_name: as for ``OTelQueueHandler``, and so are the next three; none of these options is used behind one.
+        service_version: see above.
+        resource: see above.
+        redaction: see above.
 
     Raises:
         ConfigError: an option is wrong; the message quotes it.
@@ -200,6 +196,7 @@ class DestinationHandler(EncodingHandler):
         service_name: str | None = None,
         service_version: str | None = None,
         resource: Mapping[str, Any] | None = None,
+        redaction: bool | Mapping[str, Any] | None = None,
     ) -> None:
         self.createLock()
         self._build(
@@ -209,6 +206,7 @@ class DestinationHandler(EncodingHandler):
             respect_level=False,
             shutdown_timeout=shutdown_timeout,
             described=ResourceOptions.of(service_name, service_version, resource),
+            redaction=redaction,
         )
         #: What the spool in front of it promises: its own, or the queue handler's.
         self.durability = self.pipeline.options.durability

@@ -35,6 +35,7 @@ class BackendHandler(DestinationHandler):
         level: as for every handler.
         spool: see ``DestinationHandler``.
         shutdown_timeout: see ``DestinationHandler``.
+        redaction: see ``DestinationHandler``.
 
     Raises:
         ConfigError: the class lacks a method or cannot be made without arguments.
@@ -50,11 +51,12 @@ class BackendHandler(DestinationHandler):
         *,
         spool: SpoolOptions | Mapping[str, Any] | None = None,
         shutdown_timeout: float = 5.0,
+        redaction: bool | Mapping[str, Any] | None = None,
     ) -> None:
         _check(backend)
         self.backend = backend
         self.config = dict(config or {})
-        super().__init__(level, spool=spool, shutdown_timeout=shutdown_timeout)
+        super().__init__(level, spool=spool, shutdown_timeout=shutdown_timeout, redaction=redaction)
 
     @property
     def identity(self) -> Identity:

@@ -34,6 +34,7 @@ class NetworkHandler(DestinationHandler, Generic[OptionsT]):
         service_name: see ``DestinationHandler``.
         service_version: see ``DestinationHandler``.
         resource: see ``DestinationHandler``.
+        redaction: see ``DestinationHandler``.
         fallback: ``{filename: …, after: seconds}``: while the server has been down for so long, what
             waits for it is also written to that JSONL file.
         **options: of the back end: see ``read_options``.
@@ -52,6 +53,7 @@ class NetworkHandler(DestinationHandler, Generic[OptionsT]):
         service_name: str | None = None,
         service_version: str | None = None,
         resource: Mapping[str, Any] | None = None,
+        redaction: bool | Mapping[str, Any] | None = None,
         fallback: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> None:
@@ -66,6 +68,7 @@ class NetworkHandler(DestinationHandler, Generic[OptionsT]):
             service_name=service_name,
             service_version=service_version,
             resource=resource,
+            redaction=redaction,
         )
 
     def read_options(self, options: Mapping[str, Any]) -> OptionsT:

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import logging
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from otel_stdlib.facts.counters import Counters
 from otel_stdlib.facts.severity import level_of, severity_number
 from otel_stdlib.pipeline.home import Home
-from otel_stdlib.pipeline.sieve import Answers
+from otel_stdlib.pipeline.sieve import Answers, Place, Sieve
 from otel_stdlib.record.callsite import is_delivery_thread
+from otel_stdlib.record.compiled import fastest_encode
+from otel_stdlib.record.formatter import OTelFormatter
+from otel_stdlib.record.redacting import RedactingEncoder
+from otel_stdlib.redaction.options import Redaction
 from otel_stdlib.spool.answers import SEALED
 
 if TYPE_CHECKING:
@@ -45,6 +49,8 @@ class Encoders:
     _encode: Encode
     _detaching: Any
     _generation: Generation | None
+    #: What is masked before it is stored; None: nothing is.
+    redaction: Redaction | None = None
 
     def _make_encoders(self) -> None:
         # Partial functions over a proxy: a bound method would keep the pipeline alive.
@@ -53,6 +59,26 @@ class Encoders:
         self._filtered: Encode = partial(type(self)._encode_filtered, proxy)
         self._encode = self._first
         self._append: Append = _nowhere
+        #: How often each rule has masked something.
+        self.redacted = Counters()
+
+    def _make_sieve(self, formatter: OTelFormatter, places: Sequence[Place]) -> Sieve:
+        encode = fastest_encode(formatter.encoder)
+        if self.redaction is None:
+            return Sieve(encode, places, self.counters)
+        redacting = RedactingEncoder(
+            self.redaction,
+            encode,
+            self.redacted,
+            formatter.static_attributes,
+            wants_base=bool(formatter.encoder.wants_base),
+        )
+        redacting.warn_of(formatter.resource().attributes)
+        return Sieve(redacting.encode, places, self.counters, redacting.template)
+
+    def redaction_report(self) -> dict[str, dict[str, int]]:
+        """How often each rule has masked something, as a part of a status report; empty without redaction."""
+        return {} if self.redaction is None else {"redaction": dict(self.redacted.snapshot())}
 
     def choose_encoder(self) -> None:
         """Encode plainly, unless a handler behind has a filter or reads templates. Called when filters change."""

@@ -21,9 +21,7 @@ from otel_stdlib.pipeline.encoders import Encoders
 from otel_stdlib.pipeline.generation import Generation
 from otel_stdlib.pipeline.outlet import Outlet
 from otel_stdlib.pipeline.report import losses, say_left
-from otel_stdlib.pipeline.sieve import Sieve
 from otel_stdlib.pipeline.succession import predecessors
-from otel_stdlib.record.compiled import fastest_encode
 from otel_stdlib.record.encoder import forget_inherited_sites
 from otel_stdlib.record.formatter import OTelFormatter
 from otel_stdlib.spool.answers import SEALED
@@ -149,7 +147,7 @@ class Pipeline(Encoders):
             self.respect_level,
             self._filters,
         )
-        generation.sieve = Sieve(fastest_encode(formatter.encoder), generation.places, self.counters)
+        generation.sieve = self._make_sieve(formatter, generation.places)
         generation.sieve.watch(self.choose_encoder)
         generation.watch = self.watch
         if self.watch is not None:
@@ -175,6 +173,7 @@ class Pipeline(Encoders):
         self._starting = False
         self._early = []
         self.counters.after_fork()
+        self.redacted.after_fork()
         self.suppressed.after_fork()
         inherited = [*self._retiring, self._generation]
         self._generation, self._retiring = None, []
@@ -289,6 +288,7 @@ class Pipeline(Encoders):
             "dropped": losses(self.counters.snapshot()),
             "suppressed": self.suppressed.snapshot(),
             "retiring": len(self._retiring),
+            **self.redaction_report(),
         }
         if generation is not None:
             report.update(generation.snapshot())

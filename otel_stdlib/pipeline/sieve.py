@@ -65,10 +65,18 @@ class Sieve:
         encode: makes a record's line.
         places: the destinations, in the manifest's order.
         counters: of the pipeline: what a filter that raised cost.
+        template: answers with a record's template.
     """
 
-    def __init__(self, encode: _Encode, places: Sequence[Place], counters: Counters) -> None:
+    def __init__(
+        self,
+        encode: _Encode,
+        places: Sequence[Place],
+        counters: Counters,
+        template: Callable[[logging.LogRecord], bytes] = template_of,
+    ) -> None:
         self.encode = encode
+        self._template = template
         self._places = places
         self._counters = counters
         self.wants_templates = any(place.wants_template for place in places)
@@ -96,7 +104,7 @@ class Sieve:
     def encode_with_template(self, record: logging.LogRecord) -> tuple[bytes, int, int] | None:
         """As the encoder's ``encode``, with the template for destinations that read one."""
         found = self.encode(record)
-        if found is None or not (template := template_of(record)):
+        if found is None or not (template := self._template(record)):
             return found
         payload, severity, time_ns = found
         line = Line(0, payload, severity, time_ns, clamp_level(level_of(record)), template)
@@ -150,7 +158,7 @@ class Sieve:
         found = self.encode(record)
         if found is None:
             return None
-        template = template_of(record) if self.wants_templates else b""
+        template = self._template(record) if self.wants_templates else b""
         return Line(0, *found, clamp_level(level_of(record)), template)
 
     def _seal(self, answers: Answers, plain: Line | None) -> tuple[bytes, int, int] | None:

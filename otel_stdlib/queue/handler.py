@@ -78,6 +78,8 @@ class OTelQueueHandler(EncodingHandler, logging.handlers.QueueHandler):
         service_version: ``service.version`` of the resource; it wins in the same way.
         resource: a mapping of ``include`` and ``exclude`` (lists of names or patterns, such as ``process.*``,
             of the detected attributes to keep or leave out) and ``attributes`` (more of them).
+        redaction: mask secrets before anything is stored: True for the defaults, or a mapping of the options of
+            ``otel_stdlib.redaction.Redaction``. See ``docs/redaction.md``.
         drain_on_sigterm: deliver what waits when SIGTERM kills the process, as its default does and as servers
             do that raise it again at their end. Only over that default, and only when made in the main thread.
         fast_records: make ``fast_log_record`` the process's record factory with the first record, unless the
@@ -101,6 +103,7 @@ class OTelQueueHandler(EncodingHandler, logging.handlers.QueueHandler):
         service_name: str | None = None,
         service_version: str | None = None,
         resource: Mapping[str, Any] | None = None,
+        redaction: bool | Mapping[str, Any] | None = None,
         drain_on_sigterm: bool = False,
         fast_records: bool = False,
         listener: object = None,
@@ -123,6 +126,7 @@ class OTelQueueHandler(EncodingHandler, logging.handlers.QueueHandler):
             filters=True,
             shutdown_timeout=shutdown_timeout,
             described=ResourceOptions.of(service_name, service_version, resource),
+            redaction=redaction,
         )
         if queue is not None and not hasattr(queue, "put_nowait"):
             raise ConfigError(f"option 'queue' must be a queue, not {queue!r}", option="queue")
@@ -130,6 +134,12 @@ class OTelQueueHandler(EncodingHandler, logging.handlers.QueueHandler):
             _no_effect("listener", "the handler makes its own")
         if queue is not None and self._targets:
             _no_effect("queue", "with 'handlers', records go into the spool")
+        if queue is not None and not self._targets and self.pipeline.redaction is not None:
+            raise ConfigError(
+                "option 'redaction' needs the spool: with a 'queue' of your own records are put there as they are; "
+                "leave out 'queue', or set 'handlers'",
+                option="redaction",
+            )
         kind = type(self)
         #: Whether a subclass changed what the standard library lets it change.
         self._overridden = (
@@ -204,6 +214,12 @@ class OTelQueueHandler(EncodingHandler, logging.handlers.QueueHandler):
                         f"resource-behind:{outlet.outlet_name}",
                         f"handler {outlet.outlet_name!r} is behind OTelQueueHandler, so its service_name, "
                         "service_version and resource are not used: set them on OTelQueueHandler",
+                    )
+                if outlet.pipeline.redaction is not None:
+                    say(
+                        f"redaction-behind:{outlet.outlet_name}",
+                        f"handler {outlet.outlet_name!r} is behind OTelQueueHandler, so its redaction is not used: "
+                        "set it on OTelQueueHandler",
                     )
                 outlet.durability = self.pipeline.options.durability
         return outlets

@@ -141,6 +141,12 @@ class OTelFormatter(BaseJsonFormatter):
         self._detected: tuple[int, Resource] | None = None
         self._uid: tuple[int, str, Callable[[], int]] | None = None
 
+    @property
+    def static_attributes(self) -> Mapping[str, Any]:
+        """The attributes of every record."""
+        found: Mapping[str, Any] | None = self._encoding["static_attributes"]
+        return found or {}
+
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name not in _NOT_PICKLED}
 

@@ -73,7 +73,9 @@ class Redactor:
                 return True
             if any(rule.finds(text) for rule in self.rules):
                 return True
-            return self.wants_pairs and self._pairs.key_value(text, None) != text
+            if self.wants_pairs and self._pairs.key_value(text, None) != text:
+                return True
+            return text.endswith(CUT) and self._half(text) < len(text)
         except Exception:
             return True
 
@@ -110,7 +112,22 @@ class Redactor:
                 text = self._apply(rule, text, told)
         if self.wants_pairs:
             text = self._pairs.key_value(text, told)
+        if text.endswith(CUT):
+            start = self._half(text)
+            if start < len(text):
+                text = text[:start] + told("cut", text[start:-1]) + CUT
         return text
+
+    def _half(self, text: str) -> int:
+        """Where the last token of a text that was cut begins, when it may be the half of a secret; else its length."""
+        last = text[-_TOKEN:-1].split()
+        if not last or text[-2].isspace():
+            return len(text)
+        if any(
+            hint in last[-1] for rule in self.rules if rule.trigger for hint in rule.hints if len(hint) > 1
+        ):
+            return len(text) - 1 - len(last[-1])
+        return len(text)
 
     def _apply(self, rule: Rule, text: str, told: Callable[[str, str], str]) -> str:
         parts: list[str] = []

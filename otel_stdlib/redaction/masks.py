@@ -17,7 +17,7 @@ URL_MASK = "REDACTED"
 FAILED = "[REDACTION FAILED]"
 _RULE = "{rule}"
 #: What is masked for another reason than a value rule.
-OWN_NAMES = ("key", "key_value", "url", "oversize", "depth", "failed")
+OWN_NAMES = ("key", "key_value", "url", "oversize", "cut", "depth", "failed")
 _LONGEST = 64
 #: A short key can be guessed, and with it what was hashed.
 _SHORTEST_KEY = 8

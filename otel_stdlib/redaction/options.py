@@ -10,17 +10,18 @@ from otel_stdlib.facts.options import check_choice, check_names, check_whole
 from otel_stdlib.facts.unexpanded import warn_unexpanded
 from otel_stdlib.redaction.custom import Engine, custom_rules
 from otel_stdlib.redaction.engine import Redactor
+from otel_stdlib.redaction.gate import Gate
 from otel_stdlib.redaction.gitleaks import gitleaks_rules
 from otel_stdlib.redaction.masks import DEFAULT_MASK, Masks
 from otel_stdlib.redaction.rules import BUILT_IN, DEFAULT_RULES, OPT_IN_RULES, Rule
 from otel_stdlib.redaction.words import KeyRules
 
-__all__ = ["OVERSIZE", "SUMMARIES", "Redaction"]
+__all__ = ["LEAST_SCAN", "MOST_SCAN", "OPTIONS", "OVERSIZE", "SUMMARIES", "Redaction"]
 
 SUMMARIES = ("none", "counts", "rules")
 OVERSIZE = ("mask", "ends")
 _DEFAULT = "default"
-_LEAST_SCAN, _MOST_SCAN = 256, 1 << 20
+LEAST_SCAN, MOST_SCAN = 256, 1 << 20
 
 
 class Redaction:
@@ -60,7 +61,7 @@ class Redaction:
         gitleaks: str | None = None,
         summary: str = "counts",
     ) -> None:
-        check_whole("redaction.max_scan", max_scan, _LEAST_SCAN, _MOST_SCAN)
+        check_whole("redaction.max_scan", max_scan, LEAST_SCAN, MOST_SCAN)
         check_choice("redaction.oversize", oversize, OVERSIZE)
         check_choice("redaction.summary", summary, SUMMARIES)
         names = _value_names(values)
@@ -78,6 +79,7 @@ class Redaction:
             max_scan=max_scan,
             ends=oversize == "ends",
         )
+        self.gate = Gate(self.redactor)
 
     @classmethod
     def of(cls, value: object) -> Redaction | None:

@@ -45,6 +45,7 @@ class JSONLFileHandler(DestinationHandler):
         service_name: see ``DestinationHandler``.
         service_version: see ``DestinationHandler``.
         resource: see ``DestinationHandler``.
+        redaction: see ``DestinationHandler``.
         **options: the fields of ``JSONLOptions``: ``log_file`` (the same as ``filename``), ``max_bytes``,
             ``backup_count``, ``when``, ``interval``, ``utc``, ``compress``, ``mode``, ``fsync``, ``sidecar``.
 
@@ -64,6 +65,7 @@ class JSONLFileHandler(DestinationHandler):
         service_name: str | None = None,
         service_version: str | None = None,
         resource: Mapping[str, Any] | None = None,
+        redaction: bool | Mapping[str, Any] | None = None,
         **options: Any,
     ) -> None:
         if filename is not None:
@@ -79,6 +81,7 @@ class JSONLFileHandler(DestinationHandler):
             service_name=service_name,
             service_version=service_version,
             resource=resource,
+            redaction=redaction,
         )
 
     @property
