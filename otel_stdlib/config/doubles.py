@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -17,6 +18,8 @@ __all__ = ["find_doubles", "find_idle_options"]
 _KEPT_ON_3_12 = frozenset(
     {"class", "level", "formatter", "filters", ".", "queue", "listener", "handlers", "respect_handler_level"}
 )
+#: What filters that hide secrets are called.
+_HIDES = re.compile(r"(?i)redact|scrub|censor|sanitis|sanitiz|mask")
 
 
 def find_doubles(document: Document, converted: Converted) -> Iterator[Problem]:
@@ -81,8 +84,40 @@ def _on_the_way(logger: str, own: dict[str, tuple[Path, bool, list[str]]]) -> It
         logger = logger.rpartition(".")[0]
 
 
+def _idle_redaction(document: Document, converted: Converted) -> Iterator[Problem]:
+    """Redaction where no record is encoded: behind a queue handler."""
+    for queue, _, names in _queue_handlers(converted):
+        for name in names:
+            path: Path = ("handlers", name)
+            entry = converted.entry(path)
+            if entry is not None and "redaction" in entry and converted.get(path, entry, "redaction"):
+                yield document.problem(
+                    (*path, "redaction"),
+                    f"has no effect behind {queue!r}, which stores records before they come here. "
+                    f"Move it to handlers.{queue}",
+                )
+
+
+def _redacting_filters(document: Document, converted: Converted) -> Iterator[Problem]:
+    """Filters on loggers that hide secrets, to go by their names: records of the loggers below pass them by."""
+    for logger in ("", *(converted.section("loggers") or ())):
+        path: Path = ("loggers", str(logger)) if logger else ("root",)
+        entry = converted.entry(path)
+        names = None if entry is None else converted.get(path, entry, "filters")
+        for index, name in enumerate(names if isinstance(names, (list, tuple)) else ()):
+            made = converted.entry(("filters", name)) or {}
+            if any(_HIDES.search(str(text)) for text in (name, made.get("()"), made.get("class"))):
+                yield document.problem(
+                    (*path, "filters", index),
+                    f"the filter {name!r} would hide nothing in the records of the loggers below: only a handler's "
+                    "filters see those. Move it to the handlers, or set 'redaction' on OTelQueueHandler",
+                )
+
+
 def find_idle_options(document: Document, converted: Converted) -> Iterator[Problem]:
-    """Options of a queue handler that have no effect as they are written."""
+    """Options of handlers that have no effect as they are written."""
+    yield from _idle_redaction(document, converted)
+    yield from _redacting_filters(document, converted)
     for name, entry, handlers in _queue_handlers(converted):
         path: Path = ("handlers", name)
         if "class" in entry and "()" not in entry and sys.version_info[:2] == (3, 12):

@@ -1,52 +1,16 @@
-"""The quick look and the careful one agree, and what is encoded holds no secret."""
+"""What is encoded holds no secret, and the record is not changed."""
 
 from __future__ import annotations
 
 import logging
 from typing import Any
 
-import orjson
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from otel_stdlib.facts.counters import Counters
-from otel_stdlib.record.compiled import fastest_encode
-from otel_stdlib.record.encoder import LineEncoder
-from otel_stdlib.record.redacting import RedactingEncoder
 from otel_stdlib.redaction import Redaction
 from otel_stdlib.redaction.rules import OPT_IN_RULES
-from tests.redaction.hostile import CLEAN_TEXTS, MASKED_TEXTS, OPT_IN, SECRETS, M
-
-
-def encoder(redaction: Redaction | None = None, **options: Any) -> RedactingEncoder:
-    """An encoder with the defaults, in C where it is built."""
-    line = LineEncoder(**options)
-    return RedactingEncoder(
-        redaction or Redaction(), fastest_encode(line), Counters(), wants_base=bool(line.wants_base)
-    )
-
-
-def made(msg: Any, *args: Any, exc_info: Any = None, **extras: Any) -> logging.LogRecord:
-    """A record."""
-    record = logging.LogRecord("shop", logging.INFO, __file__, 7, msg, args, exc_info, "checkout")
-    record.__dict__.update(extras)
-    return record
-
-
-def line_of(record: logging.LogRecord, with_: RedactingEncoder | None = None) -> dict[str, Any]:
-    """The line of a record, read."""
-    found = (with_ or encoder()).encode(record)
-    assert found is not None
-    payload = found[0]
-    line: dict[str, Any] = orjson.loads((payload[:-1] if payload.endswith(b",") else payload) + b"}}")
-    return line
-
-
-def attributes_of(record: logging.LogRecord, with_: RedactingEncoder | None = None) -> dict[str, Any]:
-    """The attributes without the call site's."""
-    found = line_of(record, with_)["attributes"]
-    return {key: value for key, value in found.items() if not key.startswith(("code.", "thread."))}
+from tests.record.redacting import attributes_of, encoder, line_of, made
+from tests.redaction.hostile import SECRETS, M
 
 
 @pytest.mark.parametrize(
@@ -260,52 +224,3 @@ def test_a_full_stack_leaves_nothing_unredacted() -> None:
     found = deeper()
     assert found
     assert b"hunter2" not in b"".join(each[0] for each in found)
-
-
-_TEXTS = [
-    *SECRETS.values(), *(text for text, _, _ in MASKED_TEXTS), *CLEAN_TEXTS, *(text for _, text, _ in OPT_IN),
-    "password", "token", "Bearer", "=", ": ", " ", '"', "\n", "é", "sk-", "AKIA", "://", "joe", "…",
-]  # fmt: skip
-_TEXT = st.lists(st.sampled_from(_TEXTS), max_size=3).map("".join)
-_HOLE = st.sampled_from(["%s", "%r", "%d", "%.5s", "%(a)s", "%%", "%5s", "%-3d", "%*d", "%x", "% "])
-_TEMPLATE = st.lists(st.one_of(_TEXT, _HOLE, st.sampled_from([" ", "=", ":"])), max_size=6).map("".join)
-_VALUE = st.one_of(
-    _TEXT,
-    st.integers(),
-    st.none(),
-    st.booleans(),
-    st.floats(),
-    st.lists(_TEXT, max_size=2),
-    st.just(4111111111111111),
-)
-_WORD = st.one_of(st.sampled_from(_TEXTS), _HOLE)
-_KEY = st.one_of(
-    st.sampled_from(["user", "api_key", "token", "a", "trace_id", "event.name", "message"]), _TEXT
-)
-_ENCODERS = [
-    encoder(),
-    encoder(Redaction(values=["default", *OPT_IN_RULES], custom=[{"name": "x", "pattern": "^joe$"}])),
-]
-
-
-@settings(max_examples=400, deadline=None)
-@given(_TEMPLATE, st.lists(_VALUE, max_size=3), st.booleans(), st.dictionaries(_KEY, _VALUE, max_size=3))
-def test_the_quick_look_misses_nothing_that_the_careful_one_finds(
-    template: str, values: list[Any], named: bool, extras: dict[str, Any]
-) -> None:
-    """Both give the same line."""
-    args = ({"a": values[0]},) if named and values else tuple(values)
-    for with_ in _ENCODERS:
-        record = made(template, *args, **extras)
-        quick, careful = with_.encode(record), with_._encode_carefully(record)
-        assert quick == careful
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.lists(_WORD, max_size=4).map(" ".join), st.lists(_WORD, max_size=3))
-def test_a_template_that_travels_holds_no_secret(template: str, values: list[Any]) -> None:
-    """For formatters behind the queue that read ``record.args``."""
-    with_ = encoder()
-    found = with_.template(made(template, *values))
-    for secret in SECRETS.values():
-        assert secret.encode() not in found
