@@ -132,7 +132,7 @@ def find_option(document: Document, path: Path, option: str | None) -> Path:
     """The path of an option at or below ``path``; ``path`` where it is not known."""
     if option is not None:
         for known in document.places:
-            if known[: len(path)] == path and known[-1] == option:
+            if len(known) > len(path) and known[: len(path)] == path and known[-1] == option:
                 return known
         if document.at((*path, option)) is not None:
             return (*path, option)

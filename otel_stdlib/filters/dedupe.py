@@ -15,7 +15,7 @@ from otel_stdlib.facts.options import check_choice, check_seconds, check_whole, 
 from otel_stdlib.facts.summaries import Summary
 from otel_stdlib.filters.kept_counts import KeptCounts, Store, record_of
 from otel_stdlib.filters.keys import Key, check_by, key_of
-from otel_stdlib.filters.rate_limit import stamp
+from otel_stdlib.filters.losses import stamp
 from otel_stdlib.filters.reporting import Reporting
 from otel_stdlib.record.context import SpanContext
 from otel_stdlib.record.current import current_span
@@ -222,7 +222,8 @@ class DedupeFilter(Reporting):
 
     def flush(self) -> None:
         """Log what waits, due or not. A window goes on: what is suppressed later in it is one more record."""
-        self._take_over()
+        if self._looked:
+            self._take_over()
         super().flush()
 
     def _take_over(self) -> bool:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timezone
-from typing import Any, NamedTuple
+from typing import Any
 
 from otel_stdlib.facts.clock import monotonic
 from otel_stdlib.facts.errors import ConfigError
@@ -14,20 +13,19 @@ from otel_stdlib.facts.options import check_choice, check_names, check_seconds, 
 from otel_stdlib.facts.summaries import Summary
 from otel_stdlib.filters.excess import Excess
 from otel_stdlib.filters.keys import Key, check_by, key_of, key_text
-from otel_stdlib.filters.reporting import Origin, Reporting
+from otel_stdlib.filters.losses import Lost, lost_records, size_of
+from otel_stdlib.filters.reporting import Reporting
 
-__all__ = ["RateLimitFilter", "check_rate", "size_of", "stamp"]
+__all__ = ["RateLimitFilter"]
 
 _PARTS = ("logger", "template", "level", "none")
 _BURST = 10.0
-#: Keys of one report that have a record of their own.
-_MOST_REPORTED = 100
 
 
 class _Bucket:
     """One key's: when it will be full again, and what it has not let pass since the last report."""
 
-    __slots__ = ("bytes", "count", "first", "last", "per_unit", "tat", "width")
+    __slots__ = ("lost", "per_unit", "tat", "width")
 
     def __init__(self, rate: float, burst: float) -> None:
         #: Seconds that a record, or a byte, costs.
@@ -35,28 +33,7 @@ class _Bucket:
         #: Seconds' worth of cost that it holds.
         self.width = burst / rate
         self.tat = 0.0
-        self.forget()
-
-    def forget(self) -> None:
-        self.count = self.bytes = 0
-        self.first: Origin | None = None
-        self.last = 0.0
-
-
-class _Lost(NamedTuple):
-    """What one key has lost since the last report."""
-
-    key: Key
-    first: Origin
-    number: int
-    size: int
-    last: float
-
-    @classmethod
-    def of(cls, key: Key, bucket: _Bucket) -> _Lost:
-        """That of a bucket."""
-        assert bucket.first is not None
-        return cls(key, bucket.first, bucket.count, bucket.bytes, bucket.last)
+        self.lost: Lost | None = None
 
 
 class RateLimitFilter(Reporting):
@@ -108,7 +85,7 @@ class RateLimitFilter(Reporting):
         self._excess = Excess(excess)
         self._overrides = _overrides(overrides)
         self._buckets: OrderedDict[Key, _Bucket] = OrderedDict()
-        #: Keys with something to report, and what was evicted with something.
+        #: Keys with something to report, evicted ones too.
         self._suppressing: dict[Key, _Bucket] = {}
         self.decide = self._make()
 
@@ -161,59 +138,29 @@ class RateLimitFilter(Reporting):
         return bucket
 
     def _suppress(self, record: logging.LogRecord, key: Key, bucket: _Bucket, cost: int) -> None:
-        if bucket.first is None:
-            bucket.first = Origin.of(record)
+        lost = bucket.lost
+        if lost is None:
+            attributes = {
+                part[10:]: value
+                for part, value in zip(self.by, key, strict=True)
+                if part.startswith("attribute:")
+            }
+            bucket.lost = lost = Lost.none(key_text(self.by, key), record, attributes)
             self._suppressing[key] = bucket
             if self._every:
                 if len(self._suppressing) > self.max_keys:
                     self.hurry()
                 self.set_due(self._every)
-        elif record.levelno > bucket.first.levelno:
-            bucket.first = bucket.first._replace(levelno=record.levelno)
-        bucket.count += 1
-        bucket.bytes += cost
-        bucket.last = record.created
+        lost.add(record, cost)
 
     def collect(self, now: float, everything: bool) -> tuple[list[dict[str, Any]], float | None]:
         """A record for each key that lost something since the last report, one for all beyond the first hundred."""
         with self._lock:
-            lost = [_Lost.of(key, bucket) for key, bucket in self._suppressing.items()]
+            lost = [bucket.lost for bucket in self._suppressing.values() if bucket.lost is not None]
             for bucket in self._suppressing.values():
-                bucket.forget()
+                bucket.lost = None
             self._suppressing.clear()
-        if not self._every:
-            return [], None
-        lost.sort(key=lambda each: -each.number)
-        records = [self._told(each, key_text(self.by, each.key)) for each in lost[:_MOST_REPORTED]]
-        if others := lost[_MOST_REPORTED:]:
-            total = others[0]._replace(
-                key=(),
-                number=sum(each.number for each in others),
-                size=sum(each.size for each in others),
-                last=max(each.last for each in others),
-            )
-            records.append(self._told(total, f"{len(others)} other keys"))
-        return records, None
-
-    def _told(self, lost: _Lost, text: str) -> dict[str, Any]:
-        attributes: dict[str, Any] = {
-            part[10:]: value
-            for part, value in zip(self.by, lost.key, strict=False)
-            if part.startswith("attribute:")
-        }
-        attributes |= {
-            "event.name": "otel_stdlib.suppressed",
-            "otel_stdlib.suppressed.rule": self.rule,
-            "otel_stdlib.suppressed.key": text,
-            "otel_stdlib.suppressed.count": lost.number,
-            "otel_stdlib.suppressed.from": stamp(lost.first.created),
-            "otel_stdlib.suppressed.to": stamp(lost.last),
-        }
-        if self.unit == "bytes":
-            attributes["otel_stdlib.suppressed.bytes"] = lost.size
-        return lost.first.fields(
-            "%d records suppressed by %s: %s", (lost.number, self.rule, text), attributes
-        )
+        return lost_records(self.rule, self.unit, lost) if self._every else [], None
 
     def renew(self) -> None:
         """Full buckets, in a forked child."""
@@ -222,17 +169,7 @@ class RateLimitFilter(Reporting):
         self._suppressing.clear()
 
 
-def stamp(seconds: float) -> str:
-    """A time as records have it."""
-    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def size_of(record: logging.LogRecord) -> int:
-    """The bytes of a record's message."""
-    return len(record.getMessage().encode("utf-8", "backslashreplace"))
-
-
-def check_rate(name: str, value: object, where: str = "") -> float:
+def _rate(name: str, value: object, where: str = "") -> float:
     """Return a number above 0.
 
     Raises:
@@ -245,8 +182,8 @@ def check_rate(name: str, value: object, where: str = "") -> float:
 
 
 def _limits(rate: object, burst: object, where: str = "") -> tuple[float, float]:
-    number = check_rate("rate", rate, where)
-    return number, number * _BURST if burst is None else check_rate("burst", burst, where)
+    number = _rate("rate", rate, where)
+    return number, number * _BURST if burst is None else _rate("burst", burst, where)
 
 
 def _overrides(given: object) -> dict[str, tuple[float, float]]:

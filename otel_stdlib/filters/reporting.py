@@ -37,6 +37,9 @@ class Home(Protocol):
     def log(self, record: logging.LogRecord) -> None:
         """Log a record of the filter's own."""
 
+    def start(self) -> None:
+        """Begin, as the first record does."""
+
     def line(self, record: logging.LogRecord) -> bytes:
         """A record as it would be stored."""
 
@@ -180,6 +183,11 @@ class Reporting(Suppressing):
         self._lock, self._emitting = RLock(), RLock()
         self._is_set = False
         self._late = []
+
+    def start_home(self) -> None:
+        """Let the handlers that have this filter begin, as the record that is on its way there does."""
+        for home in list(self._owners.values()):
+            home.start()
 
     def spool_root(self) -> Descriptor | None:
         """The folder of spools of a handler that has this filter; without one, that of the environment's service."""

@@ -16,7 +16,6 @@ from otel_stdlib.facts.filtering import WatchedFilters
 from otel_stdlib.facts.identity import Identity
 from otel_stdlib.facts.options import check_seconds
 from otel_stdlib.handlers.attachment import Attachment, is_attached
-from otel_stdlib.handlers.describing import DescribingHandler
 from otel_stdlib.handlers.filtered import Filtered
 from otel_stdlib.pipeline.outlet import Outlet
 from otel_stdlib.pipeline.pipeline import Pipeline
@@ -29,7 +28,7 @@ from otel_stdlib.spool.options import SpoolOptions
 __all__ = ["DestinationHandler", "EncodingHandler"]
 
 
-class EncodingHandler(Filtered, DescribingHandler):
+class EncodingHandler(Filtered):
     """What the queue handler and the destinations' handlers share: a pipeline, and a log call without a lock.
 
     The standard library calls ``flush`` and ``close`` with the handler's lock held, and a log call

@@ -30,3 +30,7 @@ class DescribingHandler(logging.Handler):
         if self._describing is None or self._describing[0] is not formatter:
             self._describing = (formatter, formatter.describing(self._described))
         return self._describing[1]
+
+    def service_name(self) -> str:
+        """The name of the service, which names the spool's folder."""
+        return str(self.record_formatter().resource().attributes.get("service.name", "service"))

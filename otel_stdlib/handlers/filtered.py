@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import Any
 
+from otel_stdlib.facts.errors import SpoolUnavailable
 from otel_stdlib.facts.filtering import Drop, Test, bind_filters, compile_filters, flush_filters
 from otel_stdlib.facts.suppressed import rule_of
+from otel_stdlib.handlers.describing import DescribingHandler
 from otel_stdlib.pipeline.home import Home
 from otel_stdlib.pipeline.pipeline import Pipeline
+from otel_stdlib.spool.place import choose_root
 
 __all__ = ["Filtered"]
 
 
-class Filtered(logging.Handler):
+class Filtered(DescribingHandler):
     """The part of a handler that knows its filters. What they drop is counted by its pipeline."""
 
     pipeline: Pipeline
@@ -28,6 +30,20 @@ class Filtered(logging.Handler):
         counts = self.pipeline.suppressed
         self._tests = compile_filters(self, lambda each: counts.counter(rule_of(each)))
         self._tested = filters
+
+    def addFilter(self, filter: Any) -> None:  # noqa: A002
+        """Add one.
+
+        Raises:
+            ConfigError: it keeps something in the spool's folder that it cannot read.
+        """
+        check = getattr(filter, "check_folder", None) if getattr(filter, "decides", False) is True else None
+        if check is not None:
+            try:
+                check(choose_root(self.pipeline.options.directory, self.service_name()))
+            except SpoolUnavailable:  # in memory, then
+                pass
+        super().addFilter(filter)
 
     def forget_filters(self) -> None:
         """Prepare them anew with the next record."""

@@ -45,6 +45,7 @@ class Encoders:
     _early: list[logging.LogRecord]
     _successor: Any
     _begin: Callable[[], bool]
+    start: Callable[[], None]
     log: Callable[[logging.LogRecord], None]
     _encode: Encode
     _detaching: Any

@@ -32,6 +32,12 @@ class Home:
         if log is not None:
             log(record)
 
+    def start(self) -> None:
+        """Begin, as the first record does."""
+        pipeline = self._pipeline()
+        if pipeline is not None:
+            pipeline.start()
+
     def line(self, record: logging.LogRecord) -> bytes:
         """A record as it would be stored, with what is secret in it masked; nothing while nothing runs."""
         pipeline = self._pipeline()
