@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from otel_stdlib._native import core, missing
-from otel_stdlib.cli import check, pipe, replay, spool
+from otel_stdlib.cli import check, pipe, redact, replay, spool
 from otel_stdlib.facts.errors import OTelStdlibError
 from otel_stdlib.record.resource import package_version
 
@@ -27,6 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     check.add_parser(commands)
     pipe.add_parser(commands)
     replay.add_parser(commands)
+    redact.add_parser(commands)
     arguments = parser.parse_args(argv)
     try:
         status: int = arguments.run(arguments)

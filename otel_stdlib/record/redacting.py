@@ -26,7 +26,11 @@ _Encoded = tuple[bytes, int, int]
 _Encode = Callable[[logging.LogRecord], "_Encoded | None"]
 
 _BASE_COUNT = len(BASE_KEYS)
-_LAST_BASE = BASE_KEYS[-1]
+_LAST_BASE = _BASE_COUNT - 1
+_LAST_KEY = BASE_KEYS[-1]
+_record_type = logging.LogRecord
+#: Integers nearer to 0 have fewer digits than a card's number.
+_SHORT = 10**11
 _NUMBERS = frozenset({int, float, bool, type(None)})
 
 
@@ -59,7 +63,12 @@ class RedactingEncoder:
         for key, value in (constant or {}).items():
             self._redactor.member(key, value, tally)
         self._always = wants_base or bool(tally)
-        self._plain = _NUMBERS - {int} if self._redactor.numbers else _NUMBERS
+        #: As ``LineEncoder.encode``, without secrets.
+        self.encode: _Encode = self._encode_carefully
+        self._is_clean: Callable[[logging.LogRecord], Any] = _no
+        if not self._always:
+            self.encode = _quick(redaction, encode, self._encode_carefully)
+            self._is_clean = _quick(redaction, _yes, _no)
 
     def warn_of(self, resource: Mapping[str, Any]) -> None:
         """Print a line when the resource holds what looks like a secret: it is written as it is."""
@@ -72,75 +81,6 @@ class RedactingEncoder:
                     f"resource attribute {key!r} looks like a secret ({', '.join(found)}): the resource is not "
                     "redacted; leave it out with 'resource: {exclude: [...]}'",
                 )
-
-    def encode(self, record: logging.LogRecord) -> _Encoded | None:
-        """As ``LineEncoder.encode``, without secrets."""
-        try:
-            if not self._always and self._is_clean(record):
-                return self._encode(record)
-        except Exception:
-            pass  # hard to tell: looked at carefully
-        return self._encode_carefully(record)
-
-    # One function, as each call made from it would cost every log call about one per cent.
-    def _is_clean(self, record: logging.LogRecord) -> bool:  # noqa: PLR0912
-        """Whether nothing in an ordinary record can be secret; False for any other."""
-        fields = record.__dict__
-        message = fields["msg"]
-        if type(message) is not str or type(record) is not logging.LogRecord:
-            return False
-        if fields["exc_info"] or fields["exc_text"] or fields["stack_info"]:
-            return False
-        gate, plain = self._gate, self._plain
-        texts: list[str] = []
-        args = fields["args"]
-        if args:
-            template = gate.templates.get(message) or gate.template(message)
-            look = template.look
-            if look == CAREFUL:
-                return False
-            values = args
-            if type(args) is not tuple:
-                if not template.named or not all(map(gate.is_clean_key, args)):
-                    return False
-                values = args.values()
-            for value in values:
-                kind = type(value)
-                if kind is str:
-                    texts.append(value)
-                elif kind not in plain:
-                    return False
-            if look != IN_ARGUMENTS:
-                text = message % args
-                if look != IN_TOKENS:
-                    texts.append(text)
-                elif gate.confirms_tokens(text):
-                    return False
-        else:
-            clean = gate.literals.get(message)
-            if not (gate.is_clean_literal(message) if clean is None else clean):
-                return False
-        if len(fields) > _BASE_COUNT:
-            keys = gate.keys
-            names = [*fields]
-            if names[_BASE_COUNT - 1] != _LAST_BASE:
-                return False
-            for name in names[_BASE_COUNT:]:
-                clean = keys.get(name)
-                if not (gate.is_clean_key(name) if clean is None else clean):
-                    return False
-                value = fields[name]
-                kind = type(value)
-                if kind is str:
-                    texts.append(value)
-                elif kind not in plain:
-                    return False
-        if not texts:
-            return True
-        joined = "\0".join(texts)
-        if len(joined) > self._redactor.max_scan:
-            return False
-        return not gate.search(joined) or not gate.confirms(texts)
 
     def _encode_carefully(self, record: logging.LogRecord) -> _Encoded | None:
         found = self._encode(record)
@@ -178,7 +118,7 @@ class RedactingEncoder:
         if not found:
             return b""
         try:
-            if not self._always and self._is_clean(record):
+            if self._is_clean(record):
                 return found
             tally: Tally = {}
             message, args = record.msg, record.args
@@ -189,3 +129,80 @@ class RedactingEncoder:
         except Exception:
             return b""
         return found
+
+
+# One function, as each call made from it would cost every log call about one per cent.
+def _quick(
+    redaction: Redaction,
+    plain: Callable[[logging.LogRecord], Any],
+    careful: Callable[[logging.LogRecord], Any],
+) -> Callable[[logging.LogRecord], Any]:
+    """A function that asks ``plain`` about ordinary records in which nothing can be secret, else ``careful``."""
+    gate = redaction.gate
+    templates, literals, keys = gate.templates, gate.literals, gate.keys
+    search, most = gate.search, redaction.redactor.max_scan
+    numbers = _NUMBERS - {int} if redaction.redactor.numbers else _NUMBERS
+
+    def quick(record: logging.LogRecord) -> Any:  # noqa: PLR0912
+        try:
+            fields = record.__dict__
+            message = fields["msg"]
+            if type(message) is not str or type(record) is not _record_type:
+                return careful(record)
+            if fields["exc_info"] or fields["exc_text"] or fields["stack_info"]:
+                return careful(record)
+            texts: list[str] = []
+            args = fields["args"]
+            if args:
+                template = templates.get(message) or gate.template(message)
+                look, values = template.look, args
+                if look == CAREFUL:
+                    return careful(record)
+                if type(args) is not tuple:
+                    if not template.named or not all(map(gate.is_clean_key, args)):
+                        return careful(record)
+                    values = args.values()
+                for value in values:
+                    kind = type(value)
+                    if kind is str:
+                        texts.append(value)
+                    elif kind not in numbers and (kind is not int or not -_SHORT < value < _SHORT):
+                        return careful(record)
+                if look != IN_ARGUMENTS:
+                    text = message % args
+                    if look != IN_TOKENS:
+                        texts.append(text)
+                    elif gate.confirms_tokens(text):
+                        return careful(record)
+            elif not (literals.get(message) or gate.is_clean_literal(message)):
+                return careful(record)
+            if len(fields) > _BASE_COUNT:
+                names = [*fields]
+                if names[_LAST_BASE] != _LAST_KEY:
+                    return careful(record)
+                for name in names[_BASE_COUNT:]:
+                    if not (keys.get(name) or gate.is_clean_key(name)):
+                        return careful(record)
+                    value = fields[name]
+                    kind = type(value)
+                    if kind is str:
+                        texts.append(value)
+                    elif kind not in numbers and (kind is not int or not -_SHORT < value < _SHORT):
+                        return careful(record)
+            if texts:
+                joined = "\0".join(texts)
+                if len(joined) > most or (search(joined) and gate.confirms(texts)):
+                    return careful(record)
+            return plain(record)
+        except Exception:  # hard to tell
+            return careful(record)
+
+    return quick
+
+
+def _yes(_: logging.LogRecord) -> bool:
+    return True
+
+
+def _no(_: logging.LogRecord) -> bool:
+    return False
