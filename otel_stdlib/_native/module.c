@@ -43,8 +43,8 @@ static int prepare(PyObject *module) {
     }
     crc32_prepare();
     if (moment_prepare() < 0 || factory_prepare() < 0) return -1;
-    PyTypeObject *types[] = {&CounterType, &EncoderType, &FactoryType, &FramesType, &RecordWriterType, &RowWriterType,
-                             &TipType};
+    PyTypeObject *types[] = {&CounterType, &EncoderType, &FactoryType, &FramesType, &GateType, &RecordWriterType,
+                             &RowWriterType, &TipType};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (PyModule_AddType(module, types[i]) < 0) return -1;
     return PyModule_AddIntConstant(module, "ABI", OTEL_STDLIB_ABI);

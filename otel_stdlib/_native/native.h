@@ -66,4 +66,7 @@ int factory_prepare(void);
 /* encoder.c */
 extern PyTypeObject EncoderType;
 
+/* gate.c */
+extern PyTypeObject GateType;
+
 #endif

@@ -27,6 +27,8 @@ _PLACEHOLDER = re.compile(
 _SPACES = " \t\r\n"
 _PAIR_TRIGGERS = r"=|:"
 _LONGEST_TEMPLATE = 1_024
+#: What the compiled look has room for.
+_NEEDLE, _MOST_NEEDLES = 15, 128
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,11 @@ class Gate:
         self._tokens = _search(triggers)
         #: Of a text, or several joined with NUL: whether a trigger is in it. To be asked before ``confirms``.
         self.search = self._any if not (always or keywords) else _yes
+        #: What is in every text, in any case, in which a rule finds something; None where that is not known.
+        self.needles = _needles(redactor, always or keywords)
         self.templates: dict[str, Template] = {}
+        #: True for the messages of which the arguments alone have to be looked at.
+        self.plain_templates: dict[str, bool] = {}
         self.literals: dict[str, bool] = {}
         self.keys: dict[str, bool] = {}
 
@@ -97,7 +103,7 @@ class Gate:
     def is_clean_key(self, key: str) -> bool:
         """Whether an attribute's name neither is secret nor names a secret; remembered."""
         clean = not self._redactor.is_secret_key(key) and not self.confirms((key,))
-        if len(key) <= _LONGEST_TEMPLATE:
+        if type(key) is str and len(key) <= _LONGEST_TEMPLATE:
             keep(self.keys, key, clean)
         return clean
 
@@ -108,6 +114,7 @@ class Gate:
         found = self._analyse(text)
         if len(text) <= _LONGEST_TEMPLATE:
             keep(self.templates, text, found)
+            keep(self.plain_templates, text, found.look == IN_ARGUMENTS)
         return found
 
     def _analyse(self, text: str) -> Template:
@@ -175,6 +182,15 @@ class Gate:
         return template.masked % tuple(
             mask(value) if place in template.places else value for place, value in enumerate(values)
         )
+
+
+def _needles(redactor: Redactor, others: Sequence[object]) -> tuple[bytes, ...] | None:
+    found = {hint[:_NEEDLE] for rule in redactor.rules for hint in rule.hints}
+    if redactor.wants_pairs or redactor.wants_urls:
+        found |= {"=", ":"}
+    if others or len(found) > _MOST_NEEDLES or not all(needle.isascii() and needle for needle in found):
+        return None
+    return tuple(needle.encode("ascii") for needle in sorted(found))
 
 
 def _search(triggers: Sequence[str]) -> Callable[[str], Any]:

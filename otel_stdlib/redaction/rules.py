@@ -153,7 +153,7 @@ _RULES = (
         "bearer",
         r"(?i)(?<![A-Za-z0-9])(?:bearer|basic)[ \t]{1,4}([A-Za-z0-9._~+/=-]{8,})",
         "bearer basic",
-        r"B(?:earer |EARER |asic |ASIC )|b(?:earer |asic )",
+        r"B(?i:earer|asic)|b(?i:earer|asic)",
         group=1,
         check=_is_credential,
         folded=True,
