@@ -108,7 +108,7 @@ class DedupeFilter(Reporting):
 
     def _make(self) -> Callable[[logging.LogRecord], bool]:
         up_to, key_for, clock, runs, allow = self.up_to, key_of(self.by), monotonic, self._runs, self.allow
-        begin, suppress = self._begin, self._suppress
+        begin, suppress, span, kept = self._begin, self._suppress, current_span, self._kept
 
         def decide(record: logging.LogRecord) -> bool:
             try:
@@ -123,7 +123,18 @@ class DedupeFilter(Reporting):
                     if run.passed < allow:
                         run.passed += 1
                         return True
-                    suppress(record, run)
+                    if not run.count:
+                        suppress(record, run)
+                        return False
+                    if kept.guard is not None and not kept.guard[0]:
+                        self.renew()  # a child of a fork that ran no hooks: the window is its parent's
+                        return True
+                    run.count = count = run.count + 1
+                    run.last = record
+                    run.span = span()
+                    store = run.store
+                    if store is not None:
+                        store(count, record.created)
                 return False
             except Exception:  # made by hand, or with objects that raise: no reason to lose it
                 return True
@@ -148,18 +159,12 @@ class DedupeFilter(Reporting):
             self.hurry()
 
     def _suppress(self, record: logging.LogRecord, run: _Run) -> None:
-        if self._kept.is_inherited:  # a child of a fork that ran no hooks
-            self.renew()
-            raise LookupError  # the window was the parent's
-        run.count += 1
+        run.count = 1
         run.last = record
         run.span = current_span()
-        if run.count == 1:
-            run.first = record.created
-            run.store = self._kept.take(self._root(), record, self.stored_line(record))
-            self.set_due(run.end - monotonic())
-        elif run.store is not None:
-            run.store(run.count, record.created)
+        run.first = record.created
+        run.store = self._kept.take(self._root(), record, self.stored_line(record))
+        self.set_due(run.end - monotonic())
 
     # -- reporting -------------------------------------------------------------------------
 

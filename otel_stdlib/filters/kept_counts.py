@@ -31,7 +31,8 @@ class KeptCounts:
     def __init__(self, rule: str) -> None:
         self.kind = "dedupe-" + hashlib.sha256(rule.encode()).hexdigest()[:10]
         self._pages: list[Page] = []
-        self._guard: Any = None
+        #: ``guard[0]`` is 0 in a child of a fork that ran no hooks: the pages are its parent's. None without pages.
+        self.guard: Any = None
 
     def take(self, root: Any, record: logging.LogRecord, line: bytes) -> Store | None:
         """A count of 1 for a record, and what changes it; None where it is in memory only."""
@@ -42,7 +43,7 @@ class KeptCounts:
             if page is None:
                 page = Page(root, self.kind)
                 self._pages.append(page)
-                self._guard = self._guard or new_guard()
+                self.guard = self.guard or new_guard()
             text = b"%d %b" % (level_of(record), line) if line else b""
             return page.take(record.created, text)
         except (OSError, ValueError) as error:
@@ -51,11 +52,6 @@ class KeptCounts:
                 f"counts of repeated records are in memory only and do not survive a kill: {error}",
             )
             return None
-
-    @property
-    def is_inherited(self) -> bool:
-        """Whether its pages are those of this process's parent."""
-        return self._guard is not None and not self._guard[0]
 
     def tidy(self) -> None:
         """Delete pages that count nothing."""
@@ -67,7 +63,7 @@ class KeptCounts:
         """Forget the parent's pages, in a forked child."""
         for page in self._pages:
             page.let_go()
-        self._pages, self._guard = [], None
+        self._pages, self.guard = [], None
 
     def leftovers(self, root: Any) -> Iterator[Leftover]:
         """What dead processes have counted in this folder. Each is locked until the next is asked for."""

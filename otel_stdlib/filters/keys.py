@@ -79,6 +79,20 @@ def key_of(by: tuple[str, ...]) -> Callable[[logging.LogRecord], Key]:
             return record.name, message if type(message) is str else type(message).__name__
 
         return usual
+    if by == ("logger", "level", "template", "exception.type", "code.line"):
+
+        def place(record: logging.LogRecord) -> Key:
+            message = record.msg
+            return (
+                record.name,
+                record.levelno,
+                message if type(message) is str else type(message).__name__,
+                _exception(record) if record.exc_info else "",
+                record.pathname,
+                record.lineno,
+            )
+
+        return place
     parts = [_PARTS[p] if p in _PARTS else _attribute(p[len(_ATTRIBUTE) :]) for p in by]
     if len(parts) == 1:
         first = parts[0]

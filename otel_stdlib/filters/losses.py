@@ -18,7 +18,7 @@ _MOST_REPORTED = 100
 class Lost:
     """What one key has lost since the last report."""
 
-    __slots__ = ("attributes", "bytes", "count", "last", "origin", "text")
+    __slots__ = ("attributes", "bytes", "count", "last", "level", "origin", "text")
 
     def __init__(self, text: str, origin: Origin, attributes: Mapping[str, Any]) -> None:
         self.text = text
@@ -27,6 +27,8 @@ class Lost:
         self.attributes = attributes
         self.count = self.bytes = 0
         self.last = origin.created
+        #: The highest of what was lost.
+        self.level = origin.levelno
 
     @classmethod
     def none(cls, text: str, record: logging.LogRecord, attributes: Mapping[str, Any] | None = None) -> Lost:
@@ -39,6 +41,7 @@ class Lost:
         self.bytes += cost
         self.last = record.created
         if record.levelno > self.origin.levelno:
+            self.level = record.levelno
             self.origin = self.origin._replace(levelno=record.levelno)
 
 

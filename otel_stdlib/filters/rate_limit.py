@@ -94,6 +94,7 @@ class RateLimitFilter(Reporting):
         size = size_of if self.unit == "bytes" else None
         buckets, suppress = self._buckets, self._suppress
         touch = buckets.move_to_end
+        take = self._excess.take if self._excess else None
 
         def decide(record: logging.LogRecord) -> bool:
             try:
@@ -115,13 +116,19 @@ class RateLimitFilter(Reporting):
                     if full - now <= bucket.width + 1e-9:
                         bucket.tat = full
                         return True
-                    if isinstance(record, Summary):
+                    if type(record) is Summary:
                         return True
-                    suppress(record, key, bucket, cost)
+                    lost = bucket.lost
+                    if lost is None or record.levelno > lost.level:
+                        suppress(record, key, bucket, cost)
+                    else:
+                        lost.count += 1
+                        lost.bytes += cost
+                        lost.last = record.created
             except Exception:  # made by hand, or with objects that raise: no reason to lose it
                 return True
-            if self._excess:
-                self._excess.take(record)
+            if take is not None:
+                take(record)
             return False
 
         return decide
