@@ -1,10 +1,10 @@
 /* An ordinary record as one open line of JSON. Specified by LineEncoder.encode; whatever is not ordinary goes there.
 
-   Ordinary is: a LogRecord with its own fields first and in order, a text as message, extras of plain types under
-   names without a meaning or with that of a trace and an event. Code of others runs in five places only, the look-up of
-   a new call site, the formatting of the message, the reading of new trace fields, the rendering of an exception or a
-   stack, and opentelemetry's current span: what is needed over one of these is owned, and the record's fields are
-   looked at again behind them. */
+   Ordinary is: a LogRecord with its own fields first and in order, a text as message, and extras under names without a
+   meaning or with that of a trace and an event. Code of others runs in six places only, the look-up of a new call site,
+   the formatting of the message, the reading of new trace fields, the writing of extras that are not plain, the
+   rendering of an exception or a stack, and opentelemetry's current span: what is needed over one of these is owned,
+   and the record's fields are looked at again behind them. */
 #include "encode.h"
 
 #define ON_STACK 4096
@@ -66,15 +66,33 @@ static char *put_extras(const Encoder *self, char *to, const Fields *fields, con
     return to;
 }
 
-/* A new tuple, or NULL, with no error set, where Python has to encode. `message` is the finished one. */
-static PyObject *line_of(Encoder *self, const Fields *fields, PyObject *message, PyObject *head, PyObject *middle,
-                         int severity, PyObject *trace, PyObject *correlation, PyObject *event, PyObject *error) {
+/* What a line is made of, owned; NULL for what the record does not have. `extras`: as Python wrote them. */
+typedef struct {
+    PyObject *message, *args, *head, *middle, *trace, *correlation, *event, *error, *extras;
+    int severity;
+} Parts;
+
+static void let_go(Parts *parts) {
+    Py_XDECREF(parts->message);
+    Py_XDECREF(parts->args);
+    Py_XDECREF(parts->head);
+    Py_XDECREF(parts->middle);
+    Py_XDECREF(parts->trace);
+    Py_XDECREF(parts->correlation);
+    Py_XDECREF(parts->event);
+    Py_XDECREF(parts->error);
+    Py_XDECREF(parts->extras);
+}
+
+/* A new tuple, or NULL, with no error set, where Python has to encode. */
+static PyObject *line_of(Encoder *self, const Fields *fields, const Parts *parts) {
     Text body, task = {NULL, 0}, keys[MOST_EXTRAS], texts[MOST_EXTRAS];
-    if (PyUnicode_GET_LENGTH(message) > self->body_length || !text_of(message, &body)) return NULL;
+    if (PyUnicode_GET_LENGTH(parts->message) > self->body_length || !text_of(parts->message, &body)) return NULL;
     if (self->has_task && fields->own[TASKNAME] != Py_None && !text_of(fields->own[TASKNAME], &task)) return NULL;
-    size_t room = STAMP_ROOM + 16 + size_of(head) + JSON_TEXT_ROOM(body.size) + size_of(trace) + size_of(event) +
-                  size_of(middle) + size_of(correlation) + JSON_TEXT_ROOM(task.size) + size_of(error) + 32;
-    for (int i = 0; i < fields->extras; i++) {
+    size_t room = STAMP_ROOM + 16 + size_of(parts->head) + JSON_TEXT_ROOM(body.size) + size_of(parts->trace) +
+                  size_of(parts->event) + size_of(parts->middle) + size_of(parts->correlation) +
+                  JSON_TEXT_ROOM(task.size) + size_of(parts->error) + size_of(parts->extras) + 32;
+    for (int i = 0; i < fields->extras && parts->extras == NULL; i++) {
         texts[i] = (Text){NULL, 0};
         if (!text_of(fields->keys[i], &keys[i])) return NULL;
         if (PyUnicode_CheckExact(fields->values[i]) && !text_of(fields->values[i], &texts[i])) return NULL;
@@ -84,74 +102,84 @@ static PyObject *line_of(Encoder *self, const Fields *fields, PyObject *message,
     if (buffer == NULL) return NULL;
     long long time_ns;
     char *to = put_stamp(self, buffer, PyFloat_AS_DOUBLE(fields->own[CREATED]), &time_ns);
-    to = put_bytes(to, head);
+    to = put_bytes(to, parts->head);
     to = json_text(to, body.text, body.size);
     *to++ = ',';
-    to = put_bytes(to, trace);
-    to = put_bytes(to, event);
-    to = put_bytes(to, middle);
-    to = put_bytes(to, correlation);
+    to = put_bytes(to, parts->trace);
+    to = put_bytes(to, parts->event);
+    to = put_bytes(to, parts->middle);
+    to = put_bytes(to, parts->correlation);
     char *attributes = to;
     if (task.text != NULL) {
         to = put(to, "\"asyncio.task.name\":", 20);
         to = json_text(to, task.text, task.size);
         *to++ = ',';
     }
-    to = put_bytes(to, error);
-    to = put_extras(self, to, fields, keys, texts);
+    to = put_bytes(to, parts->error);
+    to = parts->extras == NULL ? put_extras(self, to, fields, keys, texts) : put_bytes(to, parts->extras);
     PyObject *result = NULL;
     if (to != NULL && to - attributes <= self->most_bytes)
-        result = Py_BuildValue("(y#iL)", buffer, (Py_ssize_t)(to - buffer), severity, time_ns);
+        result = Py_BuildValue("(y#iL)", buffer, (Py_ssize_t)(to - buffer), parts->severity, time_ns);
     if (buffer != on_stack) PyMem_Free(buffer);
     return result;
 }
 
+/* Extras that are not all plain, by Python; 0 where it could not. */
+static int write_odd(Encoder *self, PyObject *dict, Parts *parts) {
+    Fields fields;
+    PyObject *extras = PyDict_New();
+    /* Looked at behind that, as a collection may have run finalizers. */
+    int good = extras != NULL && look(self, dict, &fields);
+    for (int i = 0; good && i < fields.extras; i++)
+        good = PyDict_SetItem(extras, fields.keys[i], fields.values[i]) == 0;
+    if (good) parts->extras = PyObject_CallOneArg(self->odd_extras, extras);
+    Py_XDECREF(extras);
+    return parts->extras != NULL && PyBytes_CheckExact(parts->extras);
+}
+
+/* The message with its arguments, in place of the one that is there; 0 where Python has to. */
+static int finish_message(Parts *parts) {
+    PyObject *args = parts->args;
+    int has_args = PyTuple_CheckExact(args) ? PyTuple_GET_SIZE(args) != 0 : PyObject_IsTrue(args);
+    if (has_args <= 0) return has_args == 0;
+    PyObject *finished = PyUnicode_Format(parts->message, args);
+    if (finished == NULL) return 0;
+    Py_SETREF(parts->message, finished);
+    return PyUnicode_CheckExact(finished);
+}
+
 PyObject *encode_fast(Encoder *self, PyObject *record, PyObject *dict, int *nothing) {
     Fields fields;
-    PyObject *head = NULL, *middle = NULL, *trace = NULL, *correlation = NULL, *event = NULL, *error = NULL;
-    PyObject *result = NULL;
+    Parts parts = {NULL};
+    PyObject *result = NULL, *lifted[LIFTED] = {NULL}; /* by identity only */
     if (!look(self, dict, &fields)) return NULL;
-    PyObject *message = fields.own[MSG], *args = fields.own[ARGS];
     double created = PyFloat_AS_DOUBLE(fields.own[CREATED]);
-    Py_INCREF(message);
-    Py_INCREF(args);
-    int severity = find_site(self, record, &fields, &head, &middle);
-    if (severity == -2) *nothing = 1;
-    if (severity < 0) goto done;
-    int has_args = PyTuple_CheckExact(args) ? PyTuple_GET_SIZE(args) != 0 : PyObject_IsTrue(args);
-    if (has_args < 0) goto done;
-    if (has_args) {
-        PyObject *finished = PyUnicode_Format(message, args);
-        if (finished == NULL || !PyUnicode_CheckExact(finished)) {
-            Py_XDECREF(finished);
-            goto done;
-        }
-        Py_SETREF(message, finished);
-    }
-    PyObject *lifted[LIFTED] = {NULL}; /* by identity only */
+    parts.message = fields.own[MSG], parts.args = fields.own[ARGS];
+    Py_INCREF(parts.message), Py_INCREF(parts.args);
+    parts.severity = find_site(self, record, &fields, &parts.head, &parts.middle);
+    if (parts.severity == -2) *nothing = 1;
+    if (parts.severity < 0 || !finish_message(&parts)) goto done;
     if (fields.has_lifted) {
-        if (!look(self, dict, &fields) || !find_lift(self, &fields, &trace, &correlation, &event)) goto done;
+        if (!look(self, dict, &fields) ||
+            !find_lift(self, &fields, &parts.trace, &parts.correlation, &parts.event))
+            goto done;
         memcpy(lifted, fields.lifted, sizeof lifted);
     }
+    if (!know_second(self, created)) goto done;
+    if (fields.has_odd && !write_odd(self, dict, &parts)) goto done;
     if (fields.has_error) {
-        error = PyObject_CallOneArg(self->exception, record);
-        if (error == NULL || !PyBytes_CheckExact(error)) goto done;
+        parts.error = PyObject_CallOneArg(self->exception, record);
+        if (parts.error == NULL || !PyBytes_CheckExact(parts.error)) goto done;
     }
-    if (!find_trace(self, &trace, &correlation)) goto done;
+    if (!find_trace(self, &parts.trace, &parts.correlation)) goto done;
+    /* Code of others may have let another thread, or a finalizer, encode a record of another second. */
     if (!know_second(self, created)) goto done;
     /* Code of others, and other threads, have run: from here on none does. */
     if (!look(self, dict, &fields) || memcmp(lifted, fields.lifted, sizeof lifted) != 0) goto done;
-    if (fields.has_error != (error != NULL)) goto done;
+    if (fields.has_odd != (parts.extras != NULL) || fields.has_error != (parts.error != NULL)) goto done;
     if (PyFloat_AS_DOUBLE(fields.own[CREATED]) != created || !is_at_hand(self, created)) goto done;
-    result = line_of(self, &fields, message, head, middle, severity, trace, correlation, event, error);
+    result = line_of(self, &fields, &parts);
 done:
-    Py_DECREF(message);
-    Py_DECREF(args);
-    Py_XDECREF(head);
-    Py_XDECREF(middle);
-    Py_XDECREF(trace);
-    Py_XDECREF(correlation);
-    Py_XDECREF(event);
-    Py_XDECREF(error);
+    let_go(&parts);
     return result;
 }

@@ -41,6 +41,7 @@ typedef struct {
     PyObject *special;  /* names with a meaning: a frozenset */
     PyObject *take_special; /* LineEncoder.take_special */
     PyObject *exception;    /* GeneralEncoder.exception */
+    PyObject *odd_extras;   /* odd_extras(extras) -> members */
     PyObject *lifted_names[LIFTED], *leavings; /* names that are lifted; a frozenset of those that formatters leave behind */
     PyObject *second_prefix, *context, *otel_fragment, *record_type;
     PyObject *fields[MOST_FIELDS];
@@ -61,6 +62,7 @@ typedef struct {
     PyObject *lifted[LIFTED]; /* NULL: it is not there */
     int has_lifted;
     int has_error; /* an exception or a stack */
+    int has_odd;   /* an extra that Python writes */
 } Fields;
 
 /* fields.c */

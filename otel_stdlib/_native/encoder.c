@@ -25,17 +25,17 @@ static PyObject *encoder_encode(Encoder *self, PyObject *record) {
 }
 
 static int encoder_init(Encoder *self, PyObject *args, PyObject *Py_UNUSED(keywords)) {
-    PyObject *fallback, *site_of, *special, *take_special, *exception, *lifted, *leavings, *second_prefix;
-    PyObject *context, *otel_fragment, *record_type, *names;
+    PyObject *fallback, *site_of, *special, *take_special, *exception, *odd_extras, *lifted, *leavings;
+    PyObject *second_prefix, *context, *otel_fragment, *record_type, *names;
     Py_ssize_t body_length, most_extras, short_bytes, fast_bytes, most_bytes, key_length;
     if (self->sites != NULL) {
         PyErr_SetString(PyExc_RuntimeError, "it is made already");
         return -1;
     }
-    if (!PyArg_ParseTuple(args, "OOO!OOO!O!OOOOO!nnnnnn:Encoder", &fallback, &site_of, &PyFrozenSet_Type, &special,
-                          &take_special, &exception, &PyTuple_Type, &lifted, &PyFrozenSet_Type, &leavings,
-                          &second_prefix, &context, &otel_fragment, &record_type, &PyTuple_Type, &names, &body_length,
-                          &most_extras, &short_bytes, &fast_bytes, &most_bytes, &key_length))
+    if (!PyArg_ParseTuple(args, "OOO!OOOO!O!OOOOO!nnnnnn:Encoder", &fallback, &site_of, &PyFrozenSet_Type, &special,
+                          &take_special, &exception, &odd_extras, &PyTuple_Type, &lifted, &PyFrozenSet_Type,
+                          &leavings, &second_prefix, &context, &otel_fragment, &record_type, &PyTuple_Type, &names,
+                          &body_length, &most_extras, &short_bytes, &fast_bytes, &most_bytes, &key_length))
         return -1;
     if (!PyContextVar_CheckExact(context) || PyTuple_GET_SIZE(lifted) != LIFTED || !are_known_fields(names)) {
         PyErr_SetString(PyExc_ValueError, "not the fields of a LogRecord that is known");
@@ -55,11 +55,12 @@ static int encoder_init(Encoder *self, PyObject *args, PyObject *Py_UNUSED(keywo
     self->body_length = body_length, self->most_extras = most_extras, self->short_bytes = short_bytes;
     self->fast_bytes = fast_bytes, self->most_bytes = most_bytes, self->key_length = key_length;
     self->second = -2;
-    PyObject *kept[] = {fallback,      site_of, special,       take_special, exception, leavings,
-                        second_prefix, context, otel_fragment, record_type};
+    PyObject *kept[] = {fallback, site_of,       special, take_special,  exception,  odd_extras,
+                        leavings, second_prefix, context, otel_fragment, record_type};
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) Py_INCREF(kept[i]);
     self->fallback = fallback, self->site_of = site_of, self->special = special, self->second_prefix = second_prefix;
-    self->take_special = take_special, self->exception = exception, self->leavings = leavings;
+    self->take_special = take_special, self->exception = exception, self->odd_extras = odd_extras;
+    self->leavings = leavings;
     self->context = context, self->otel_fragment = otel_fragment, self->record_type = record_type;
     self->sites = PyMem_Calloc(SITES, sizeof(Site));
     if (self->sites == NULL) {
@@ -75,6 +76,7 @@ static int encoder_traverse(Encoder *self, visitproc visit, void *arg) {
     Py_VISIT(self->special);
     Py_VISIT(self->take_special);
     Py_VISIT(self->exception);
+    Py_VISIT(self->odd_extras);
     Py_VISIT(self->leavings);
     Py_VISIT(self->second_prefix);
     Py_VISIT(self->context);
@@ -90,6 +92,7 @@ static int encoder_clear(Encoder *self) {
     Py_CLEAR(self->special);
     Py_CLEAR(self->take_special);
     Py_CLEAR(self->exception);
+    Py_CLEAR(self->odd_extras);
     Py_CLEAR(self->leavings);
     Py_CLEAR(self->second_prefix);
     Py_CLEAR(self->context);

@@ -1,6 +1,8 @@
 /* What a LogRecord's dictionary holds, where the record is an ordinary one. */
 #include "encode.h"
 
+#include <math.h>
+
 static const char *const field_names[] = {
     "name",     "msg",    "args",       "levelname", "levelno", "pathname",        "filename", "module",     "exc_info",
     "exc_text", "stack_info", "lineno", "funcName",  "created", "msecs", "relativeCreated", "thread", "threadName",
@@ -29,6 +31,12 @@ static int lift_or_leave(const Encoder *self, PyObject *key, PyObject *value, Fi
     return left == 1;
 }
 
+/* Whether Python writes a value: what is not plain, and floats that have no JSON or one in several forms. */
+static int is_odd(PyObject *value) {
+    if (PyFloat_CheckExact(value)) return !(fabs(PyFloat_AS_DOUBLE(value)) < JSON_FLOAT_END);
+    return !PyUnicode_CheckExact(value) && !PyLong_CheckExact(value) && !PyBool_Check(value) && value != Py_None;
+}
+
 /* Whether there is an exception or a stack, as Python would judge; -1 for values that neither has. */
 static int has_error(const Fields *found) {
     static const int texts[] = {EXC_TEXT, STACK_INFO};
@@ -48,7 +56,7 @@ int look(const Encoder *self, PyObject *dict, Fields *found) {
     Py_ssize_t place = 0;
     PyObject *key, *value;
     int count = 0, special = 0;
-    found->extras = found->has_lifted = 0;
+    found->extras = found->has_lifted = found->has_odd = 0;
     memset(found->lifted, 0, sizeof found->lifted);
     while (PyDict_Next(dict, &place, &key, &value)) {
         if (count < self->field_count) {
@@ -57,19 +65,17 @@ int look(const Encoder *self, PyObject *dict, Fields *found) {
             continue;
         }
         if (found->extras == MOST_EXTRAS || !PyUnicode_CheckExact(key)) return 0;
-        PyTypeObject *type = Py_TYPE(value);
-        if (type != &PyUnicode_Type && type != &PyLong_Type && type != &PyFloat_Type && type != &PyBool_Type && value != Py_None)
-            return 0;
         int is_special = PySet_Contains(self->special, key);
         if (is_special < 0) {
             PyErr_Clear();
             return 0;
         }
         if (is_special) {
-            if (!lift_or_leave(self, key, value, found)) return 0;
+            if (is_odd(value) || !lift_or_leave(self, key, value, found)) return 0;
             special++;
             continue;
         }
+        found->has_odd |= is_odd(value);
         found->keys[found->extras] = key;
         found->values[found->extras++] = value;
     }

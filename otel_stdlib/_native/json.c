@@ -86,7 +86,7 @@ static char *put_small(char *to, const char *text, const char *exponent) {
 
 char *json_float(char *to, double value) {
     double size = fabs(value);
-    if (!isfinite(value)) return NULL;
+    if (!(size < JSON_FLOAT_END)) return NULL;
     /* Prices and durations: at most two decimals. Where hundredths divided by 100 give the same number, those are its
        shortest digits, as no two decimals of up to 15 digits are the same double. */
     double hundredths = nearbyint(size * 100);
@@ -99,8 +99,6 @@ char *json_float(char *to, double value) {
         if (whole % 10) *to++ = (char)('0' + whole % 10);
         return to;
     }
-    /* From here on releases of orjson differ. */
-    if (size >= 1e16) return NULL;
     char *text = PyOS_double_to_string(value, 'r', 0, Py_DTSF_ADD_DOT_0, NULL);
     if (text == NULL) return NULL;
     char *exponent = strchr(text, 'e');

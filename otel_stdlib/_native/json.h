@@ -6,12 +6,14 @@
 
 /* Room for one value that is no text. */
 #define JSON_NUMBER_ROOM 40
+/* From here on releases of orjson write a float differently. */
+#define JSON_FLOAT_END 1e16
 /* Room for a text of `size` bytes. */
 #define JSON_TEXT_ROOM(size) (6 * (size_t)(size) + 2)
 
 char *json_text(char *to, const char *text, size_t size);
 char *json_integer(char *to, long long value);
-/* NULL where orjson's form of the number is not known to be Python's. */
+/* NULL from JSON_FLOAT_END on, and for what is not finite. */
 char *json_float(char *to, double value);
 
 #endif

@@ -6,16 +6,19 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import orjson
+
 from otel_stdlib._native import core
 from otel_stdlib.record.context import CURRENT
 from otel_stdlib.record.current import otel_fragment
 from otel_stdlib.record.encoder import LIFTED_KEYS, LineEncoder, Site, site_key
 from otel_stdlib.record.lift import BASE_KEYS, MESSAGE_KEYS
-from otel_stdlib.record.plain import KEY_LENGTH
+from otel_stdlib.record.plain import KEY_LENGTH, PLAIN_OPTIONS, is_plain, keys_fit
 from otel_stdlib.record.stamp import second_prefix
 
 __all__ = ["fastest_encode", "make_compiled"]
 
+_SIMPLE = frozenset({str, int, bool, type(None)})
 Encode = Callable[[logging.LogRecord], "tuple[bytes, int, int] | None"]
 
 
@@ -39,12 +42,25 @@ def make_compiled(encoder: LineEncoder) -> Any:
             site = new_site(record)
         return site, key in sites
 
+    general = encoder.general
+    _, _, short_bytes, fast_bytes, _ = encoder.bounds()
+
+    def odd_extras(extras: dict[str, Any]) -> bytes:
+        """Members, as ``LineEncoder.encode`` writes extras that are no more than allowed."""
+        if all(type(value) in _SIMPLE or is_plain(value) for value in extras.values()):
+            attributes = orjson.dumps(extras, None, PLAIN_OPTIONS)
+            size = len(attributes)
+            if size <= short_bytes or (size <= fast_bytes and keys_fit(extras)):
+                return attributes[1:-1] + b","
+        return general.attributes(extras)[0]
+
     return core.Encoder(
         encoder.encode,
         site_of,
         frozenset(encoder.special),
         encoder.take_special,
-        encoder.general.exception,
+        general.exception,
+        odd_extras,
         LIFTED_KEYS,
         MESSAGE_KEYS,
         second_prefix,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextvars
+import datetime as dt
 import logging
+import math
 import random
 import sys
+import uuid
 from typing import Any
 
 import pytest
@@ -58,9 +61,13 @@ _HAS_TASKS = pytest.mark.skipif(sys.version_info < (3, 12), reason="records have
         ({"event.name": "order.placed"}, True),
         ({"message": "left by a formatter", "asctime": "2026"}, True),
         ({**_TRACE, "otelTraceID": "0"}, False),
-        ({"cart": {"a": 1}}, False),
+        ({"cart": {"a": [1, {"b": None}]}, "order_id": 7}, True),
+        ({"id": uuid.UUID(int=7), "when": dt.date(2026, 11, 30), "tags": {"a"}, "raw": b"x"}, True),
+        ({"deep": [[[[[[1]]]]]], "object": logging}, True),
+        ({f"n{number}": [number] for number in range(30)}, True),
+        ({f"n{number}": [number] for number in range(40)}, False),
         ({"elapsed": 4.3e-05, "share": -1.25e-7, "least": 5e-324}, True),
-        ({"large": 1e16}, False),
+        ({"large": 1e16, "none": math.nan}, True),
         ({"snowflake": 1_817_401_983_651_840_000, "least": -(2**63)}, True),
         ({"id": 2**63}, False),
         ({"exc_info": (None, None, None)}, True),
