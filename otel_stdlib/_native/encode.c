@@ -56,7 +56,7 @@ static char *put_extras(const Encoder *self, char *to, const Fields *fields, con
         }
         *to++ = ',';
     }
-    /* As JSON with its braces: see LineEncoder._fit. */
+    /* With its braces, as LineEncoder.encode measures it. */
     Py_ssize_t length = to - start + 1;
     if (length > self->short_bytes) {
         if (length > self->fast_bytes) return NULL;

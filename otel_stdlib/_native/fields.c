@@ -31,10 +31,12 @@ static int lift_or_leave(const Encoder *self, PyObject *key, PyObject *value, Fi
     return left == 1;
 }
 
-/* Whether Python writes a value: what is not plain, and floats that have no JSON or one in several forms. */
+/* Whether Python writes a value: what is not plain, and numbers that not every reader or release of orjson has alike. */
 static int is_odd(PyObject *value) {
+    long long number;
+    if (PyUnicode_CheckExact(value) || PyBool_Check(value) || value == Py_None) return 0;
     if (PyFloat_CheckExact(value)) return !(fabs(PyFloat_AS_DOUBLE(value)) < JSON_FLOAT_END);
-    return !PyUnicode_CheckExact(value) && !PyLong_CheckExact(value) && !PyBool_Check(value) && value != Py_None;
+    return !as_integer(value, &number) || number > JSON_INTEGER_LAST || number < -JSON_INTEGER_LAST;
 }
 
 /* Whether there is an exception or a stack, as Python would judge; -1 for values that neither has. */

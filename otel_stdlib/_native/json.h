@@ -6,6 +6,8 @@
 
 /* Room for one value that is no text. */
 #define JSON_NUMBER_ROOM 40
+/* Beyond this readers are not exact: orjson's OPT_STRICT_INTEGER. */
+#define JSON_INTEGER_LAST 9007199254740991LL
 /* From here on releases of orjson write a float differently. */
 #define JSON_FLOAT_END 1e16
 /* Room for a text of `size` bytes. */

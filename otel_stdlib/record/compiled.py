@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -48,10 +49,11 @@ def make_compiled(encoder: LineEncoder) -> Any:
     def odd_extras(extras: dict[str, Any]) -> bytes:
         """Members, as ``LineEncoder.encode`` writes extras that are no more than allowed."""
         if all(type(value) in _SIMPLE or is_plain(value) for value in extras.values()):
-            attributes = orjson.dumps(extras, None, PLAIN_OPTIONS)
-            size = len(attributes)
-            if size <= short_bytes or (size <= fast_bytes and keys_fit(extras)):
-                return attributes[1:-1] + b","
+            with contextlib.suppress(TypeError):
+                attributes = orjson.dumps(extras, None, PLAIN_OPTIONS)
+                size = len(attributes)
+                if size <= short_bytes or (size <= fast_bytes and keys_fit(extras)):
+                    return attributes[1:-1] + b","
         return general.attributes(extras)[0]
 
     return core.Encoder(

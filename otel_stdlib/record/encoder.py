@@ -179,8 +179,13 @@ class LineEncoder:
                     middle = event + middle
                 if extras:
                     if not careful:
-                        attributes = _dumps(extras, None, PLAIN_OPTIONS)
-                        careful = len(attributes) > self._short_bytes and not self._fit(attributes, extras)
+                        try:
+                            attributes = _dumps(extras, None, PLAIN_OPTIONS)
+                            size = len(attributes)
+                            if size > self._short_bytes:
+                                careful = size > self._fast_bytes or not keys_fit(extras)
+                        except TypeError:  # an integer of more than 53 bits, half of a surrogate pair
+                            careful = True
                     if careful:
                         attributes, dropped = self.general.attributes(extras)
                         middle = dropped + middle
@@ -233,10 +238,6 @@ class LineEncoder:
     def bounds(self) -> tuple[int, int, int, int, int]:
         """Of the fast path: characters of a body, attributes, and bytes of them, as ``encode`` asks one by one."""
         return self._body_length, self._count, self._short_bytes, self._fast_bytes, self._most_bytes
-
-    def _fit(self, attributes: bytes, extras: dict[str, Any]) -> bool:
-        """Whether nothing in plain attributes, whose JSON is given too, can be past any limit but a count."""
-        return len(attributes) <= self._fast_bytes and keys_fit(extras)
 
     def new_site(self, record: logging.LogRecord) -> Site:
         """The bytes of a call site seen for the first time; empty for a delivery thread."""
