@@ -15,7 +15,7 @@ from typing import Any
 __all__ = ["core", "missing"]
 
 #: What ``OTEL_STDLIB_ABI`` in ``native.h`` has to be.
-_ABI = 5
+_ABI = 6
 
 
 def _load() -> tuple[Any, str]:

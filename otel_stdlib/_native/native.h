@@ -9,7 +9,7 @@
 
 /* The number that otel_stdlib/_native/__init__.py expects: raised with every change of what the two say to each
    other, so that a binary which an editable install left behind is refused. */
-#define OTEL_STDLIB_ABI 5
+#define OTEL_STDLIB_ABI 6
 
 /* A frame: see otel_stdlib/spool/frame.py. */
 #define FRAME_MAGIC 0x0001F5FFu
