@@ -14,7 +14,7 @@ from otel_stdlib.record.context import CURRENT
 from otel_stdlib.record.current import otel_fragment
 from otel_stdlib.record.encoder import LIFTED_KEYS, LineEncoder, Site, site_key
 from otel_stdlib.record.lift import BASE_KEYS, MESSAGE_KEYS
-from otel_stdlib.record.plain import KEY_LENGTH, PLAIN_OPTIONS, is_plain, keys_fit
+from otel_stdlib.record.plain import KEY_LENGTH, PLAIN_OPTIONS, is_plain
 from otel_stdlib.record.stamp import second_prefix
 
 __all__ = ["fastest_encode", "make_compiled"]
@@ -43,16 +43,14 @@ def make_compiled(encoder: LineEncoder) -> Any:
             site = new_site(record)
         return site, key in sites
 
-    general = encoder.general
-    _, _, short_bytes, fast_bytes, _ = encoder.bounds()
+    general, short_bytes = encoder.general, encoder.bounds()[2]
 
     def odd_extras(extras: dict[str, Any]) -> bytes:
         """Members, as ``LineEncoder.encode`` writes extras that are no more than allowed."""
         if all(type(value) in _SIMPLE or is_plain(value) for value in extras.values()):
             with contextlib.suppress(TypeError):
                 attributes = orjson.dumps(extras, None, PLAIN_OPTIONS)
-                size = len(attributes)
-                if size <= short_bytes or (size <= fast_bytes and keys_fit(extras)):
+                if len(attributes) <= short_bytes or encoder.fit(attributes, extras):
                     return attributes[1:-1] + b","
         return general.attributes(extras)[0]
 

@@ -181,9 +181,7 @@ class LineEncoder:
                     if not careful:
                         try:
                             attributes = _dumps(extras, None, PLAIN_OPTIONS)
-                            size = len(attributes)
-                            if size > self._short_bytes:
-                                careful = size > self._fast_bytes or not keys_fit(extras)
+                            careful = len(attributes) > self._short_bytes and not self.fit(attributes, extras)
                         except TypeError:  # an integer of more than 53 bits, half of a surrogate pair
                             careful = True
                     if careful:
@@ -206,13 +204,10 @@ class LineEncoder:
                 if trace is None and _OTEL in _modules:
                     trace = otel_fragment()
                 if context is None:
-                    trace = trace or b""
-                    correlation = correlation or b""
+                    trace, correlation = trace or b"", correlation or b""
                 else:
-                    if trace is None:
-                        trace = context.fragment
-                    if correlation is None:
-                        correlation = context.attribute_fragment
+                    trace = context.fragment if trace is None else trace
+                    correlation = context.attribute_fragment if correlation is None else correlation
 
             created = fields["created"]
             start, prefix, start_ns = self._second
@@ -238,6 +233,10 @@ class LineEncoder:
     def bounds(self) -> tuple[int, int, int, int, int]:
         """Of the fast path: characters of a body, attributes, and bytes of them, as ``encode`` asks one by one."""
         return self._body_length, self._count, self._short_bytes, self._fast_bytes, self._most_bytes
+
+    def fit(self, attributes: bytes, extras: dict[str, Any]) -> bool:
+        """Whether nothing in plain attributes, whose JSON is given too, can be past any limit but a count."""
+        return len(attributes) <= self._fast_bytes and keys_fit(extras)
 
     def new_site(self, record: logging.LogRecord) -> Site:
         """The bytes of a call site seen for the first time; empty for a delivery thread."""
