@@ -57,6 +57,9 @@ class ReadAhead:
             return source.read(start, self._records, self._bytes)
         if len(kept.frames) >= self._enough or room <= 0:
             return kept
+        if type(kept.frames) is not list:
+            # A table of the compiled walk: one of everything is a few microseconds, two would become a list.
+            return source.read(start, self._records, self._bytes)
         more = source.read(kept.end, self._records - len(kept.frames), room)
         return Chunk([*kept.frames, *more.frames], more.end, kept.damaged + more.damaged)
 

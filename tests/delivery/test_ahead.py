@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
+from otel_stdlib._native import core, missing
 from otel_stdlib.delivery.ahead import ReadAhead
 from otel_stdlib.delivery.policy import DeliveryPolicy
 from otel_stdlib.spool.reader import Chunk
+from tests._native.cases import make_frame
 from tests.handlers.postgres.support import STEP, ListSource, frame
 
 
@@ -52,6 +56,24 @@ def test_a_read_is_filled_up_with_what_came_since() -> None:
     source.extend([frame(2), frame(3), frame(4)])
     chunk = reads.read(source, STEP)
     assert (source.frames[:3], 4 * STEP) == (chunk.frames, chunk.end)
+
+
+@pytest.mark.skipif(core is None, reason=f"pure Python runs here: {missing}")
+def test_a_table_is_filled_up_and_stays_one() -> None:
+    """Of two tables a list would be made, frame by frame: destinations that render tables would get none."""
+
+    class Tables(Counted):
+        def read(self, start: int, max_records: int, max_bytes: int) -> Chunk:
+            chunk = super().read(start, max_records, max_bytes)
+            data = b"".join(make_frame(each.payload, 3) for each in chunk.frames)
+            return chunk._replace(frames=core.walk(data, 0, 4096, 3, max_records, len(data))[0])
+
+    source, reads = Tables([frame(1)]), ahead()
+    assert len(reads.look(source, STEP)) == 1
+    source.extend([frame(2), frame(3), frame(4)])
+    chunk = reads.read(source, STEP)
+    assert type(chunk.frames) is core.Frames
+    assert (len(chunk.frames), chunk.end) == (3, 4 * STEP)
 
 
 def test_what_is_enough_goes_as_it_is() -> None:
