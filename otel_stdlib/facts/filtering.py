@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, SupportsIndex
 from weakref import WeakMethod
 
@@ -47,7 +47,25 @@ def compile_filters(handler: logging.Filterer, drop: Callable[[Any], Drop]) -> t
     """
     if not _is_standard(handler):
         return ((handler.filter, drop(handler)),)
-    return tuple((_test_of(each), drop(each)) for each in handler.filters)
+    return tuple((_test_of(each), drop(each)) for each in _in_order(handler.filters))
+
+
+def _in_order(filters: Sequence[Any]) -> Sequence[Any]:
+    """The filters of a handler, with those of this package that drop records in the order that they document.
+
+    The others stay where they are.
+    """
+    ours = [place for place, each in enumerate(filters) if getattr(each, "decides", False) is True]
+    if len(ours) < 2:
+        return filters
+    found = list(filters)
+    for place, each in zip(ours, sorted([found[place] for place in ours], key=_order), strict=True):
+        found[place] = each
+    return found
+
+
+def _order(each: Any) -> int:
+    return int(getattr(each, "order", 0))
 
 
 def bind_filters(filters: Iterable[Any], owner: logging.Filterer, home: object) -> None:
@@ -88,7 +106,7 @@ def run_filters(
         if found is None and drop is not None:
             drop(handler)(record)
         return found
-    for each in handler.filters:
+    for each in _in_order(handler.filters):
         found = _result(_test_of(each)(record), record)
         if found is None:
             if drop is not None:

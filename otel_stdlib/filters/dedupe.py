@@ -78,6 +78,8 @@ class DedupeFilter(Reporting):
         ConfigError: an option is wrong; the message quotes it.
     """
 
+    order = 2
+
     @only_known("unknown option {} of DedupeFilter")
     def __init__(
         self,

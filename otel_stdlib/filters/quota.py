@@ -62,6 +62,8 @@ class QuotaFilter(Reporting):
         ConfigError: an option is wrong, or the file cannot be read; the message quotes the option.
     """
 
+    order = 4
+
     @only_known("unknown option {} of QuotaFilter")
     def __init__(
         self,

@@ -59,6 +59,8 @@ class RateLimitFilter(Reporting):
         ConfigError: an option is wrong; the message quotes it.
     """
 
+    order = 3
+
     @only_known("unknown option {} of RateLimitFilter")
     def __init__(
         self,

@@ -62,6 +62,8 @@ class SamplingFilter(Suppressing):
         ConfigError: an option is wrong; the message quotes it.
     """
 
+    order = 1
+
     @only_known("unknown option {} of SamplingFilter")
     def __init__(
         self,

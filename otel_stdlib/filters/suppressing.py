@@ -33,6 +33,8 @@ class Suppressing(logging.Filter):
 
     #: Tells handlers of this package to ask ``decide`` and to count for themselves.
     decides: ClassVar[bool] = True
+    #: Its place among the filters of this package on one handler, however they are listed.
+    order: ClassVar[int] = 0
 
     #: Whether a record passes, or the record that takes its place. Any thread; never raises, never waits.
     decide: Callable[[logging.LogRecord], bool | logging.LogRecord]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from otel_stdlib.config.dictconfig import check_dict_config, load_dict_config
 from otel_stdlib.config.errors import ConfigFileError
 from otel_stdlib.config.schema import build_schema
+from otel_stdlib.filters import DedupeFilter, QuotaFilter, RateLimitFilter, SamplingFilter
 from otel_stdlib.filters import __all__ as filters
+from tests.filters.parts import logged
 
 _ALL = """version: 1
 filters:
@@ -93,3 +97,32 @@ def test_not_on_a_logger(tmp_path: Path, where: str) -> None:
     )
     with pytest.raises(ConfigFileError, match="name it in 'filters' of a handler"):
         load_dict_config(tmp_path / "logging.yaml")
+
+
+def test_one_order_however_they_are_listed(tmp_path: Path) -> None:
+    """Sampling, dedupe, rate limit, quota; what is not of this package keeps its place."""
+    seen: list[str] = []
+
+    def own(_record: logging.LogRecord) -> bool:
+        seen.append("own")
+        return True
+
+    def noting(each: Any) -> Any:
+        decide = each.decide
+
+        def noted(entry: logging.LogRecord) -> Any:
+            seen.append(each.rule)
+            return decide(entry)
+
+        each.decide = noted
+        return each
+
+    for where in ("front", "behind"):
+        made = [QuotaFilter(9), RateLimitFilter(), own, DedupeFilter(), SamplingFilter()]
+        seen.clear()
+        with logged(tmp_path / where) as place:
+            target = place.queue if where == "front" else place.file
+            for each in made:
+                target.addFilter(each if each is own else noting(each))
+            place.logger.info(where)
+            assert seen == ["sampling", "dedupe", "own", "rate_limit", "quota"]
