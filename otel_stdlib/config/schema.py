@@ -18,7 +18,6 @@ from importlib import resources
 from typing import Any, Literal, Union
 
 from otel_stdlib import filters
-from otel_stdlib.config.redaction_schema import REDACTION_SCHEMA
 from otel_stdlib.config.registry import BUILT_IN, import_path
 from otel_stdlib.facts.errors import ConfigError
 from otel_stdlib.handlers.base import DestinationHandler
@@ -62,6 +61,8 @@ _HANDLER_KEYS = {
 
 def build_schema() -> dict[str, Any]:
     """The schema, from the options as they are now; a back end that is not there yet is left out."""
+    from otel_stdlib.config.redaction_schema import REDACTION_SCHEMA  # compiles the rules
+
     options = {name: found for name in BUILT_IN if (found := _backend(name)) is not None}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

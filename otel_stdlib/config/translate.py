@@ -18,7 +18,6 @@ from otel_stdlib.facts.errors import ConfigError
 from otel_stdlib.facts.levels import check_level
 from otel_stdlib.facts.options import nearest
 from otel_stdlib.facts.secrets import mask
-from otel_stdlib.redaction.options import Redaction
 from otel_stdlib.spool.options import SpoolOptions
 
 __all__ = ["DEFAULT_LOG_FILE", "BackendSpec", "LoggerSettings", "load_settings", "translate"]
@@ -216,6 +215,8 @@ class _Reader:
             return False
         if is_under(path, self._problems):
             return True  # never off by mistake: the defaults stand in for what is wrong
+        from otel_stdlib.redaction.options import Redaction  # compiles its rules, where they are used only
+
         try:
             Redaction.of(given)
         except ConfigError as error:

@@ -22,7 +22,6 @@ from otel_stdlib.pipeline.pipeline import Pipeline
 from otel_stdlib.record.formatter import OTelFormatter
 from otel_stdlib.record.resource import package_version
 from otel_stdlib.record.resource_options import ResourceOptions
-from otel_stdlib.redaction.options import Redaction
 from otel_stdlib.spool.options import SpoolOptions
 
 __all__ = ["DestinationHandler", "EncodingHandler"]
@@ -69,7 +68,7 @@ class EncodingHandler(Filtered):
             filters=filters,
             shutdown_timeout=check_seconds("shutdown_timeout", shutdown_timeout, 0),
         )
-        self.pipeline.redaction = Redaction.of(redaction)
+        self.pipeline.redact(redaction)
         self._attachment = Attachment(self)
         self.pipeline.watch = self._attachment.look
 

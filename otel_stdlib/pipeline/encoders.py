@@ -19,12 +19,12 @@ from otel_stdlib.pipeline.sieve import Answers, Place, Sieve
 from otel_stdlib.record.callsite import is_delivery_thread
 from otel_stdlib.record.compiled import fastest_encode
 from otel_stdlib.record.formatter import OTelFormatter
-from otel_stdlib.record.redacting import RedactingEncoder
-from otel_stdlib.redaction.options import Redaction
 from otel_stdlib.spool.answers import SEALED
 
 if TYPE_CHECKING:
     from otel_stdlib.pipeline.generation import Generation
+    from otel_stdlib.record.redacting import RedactingEncoder
+    from otel_stdlib.redaction.options import Redaction
 
 __all__ = ["Encode", "Encoders"]
 
@@ -52,6 +52,7 @@ class Encoders:
     _generation: Generation | None
     #: What is masked before it is stored; None: nothing is.
     redaction: Redaction | None = None
+    _redacting: type[RedactingEncoder]
 
     def _make_encoders(self) -> None:
         # Partial functions over a proxy: a bound method would keep the pipeline alive.
@@ -67,7 +68,7 @@ class Encoders:
         encode = fastest_encode(formatter.encoder)
         if self.redaction is None:
             return Sieve(encode, places, self.counters)
-        redacting = RedactingEncoder(
+        redacting = self._redacting(
             self.redaction,
             encode,
             self.redacted,
@@ -76,6 +77,20 @@ class Encoders:
         )
         redacting.warn_of(formatter.resource().attributes)
         return Sieve(redacting.encode, places, self.counters, redacting.template)
+
+    def redact(self, option: object) -> None:
+        """Mask secrets as the option ``redaction`` says; with None and False nothing is masked.
+
+        Raises:
+            ConfigError: it is wrong.
+        """
+        if option is None or option is False:
+            return
+        # Imported where it is used, as the rules are compiled then; and now, not in the first log call.
+        from otel_stdlib.record.redacting import RedactingEncoder
+        from otel_stdlib.redaction.options import Redaction
+
+        self.redaction, self._redacting = Redaction.of(option), RedactingEncoder
 
     def redaction_report(self) -> dict[str, dict[str, int]]:
         """How often each rule has masked something, as a part of a status report; empty without redaction."""

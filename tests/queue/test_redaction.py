@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import queue
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from otel_stdlib.facts.errors import ConfigError
 from otel_stdlib.handlers import JSONLFileHandler
 from tests.queue.test_handler import Keep, lines
 from tests.redaction.hostile import SECRETS, M
+from tests.tree import ROOT
 
 
 @pytest.fixture
@@ -158,6 +161,25 @@ def test_an_error_of_a_log_call_shows_nothing(
     said = capfd.readouterr().err
     assert "a record could not be stored: OSError" in said
     assert "hunter2" not in said
+
+
+def test_where_it_is_off_nothing_of_it_is_imported() -> None:
+    """Its rules take longer to compile than all the rest takes to load."""
+    program = """
+import sys, otel_stdlib
+otel_stdlib.load_dict_config({
+    "version": 1,
+    "handlers": {
+        "f": {"class": "otel_stdlib.handlers.JSONLFileHandler", "filename": "a.jsonl"},
+        "q": {"()": "otel_stdlib.OTelQueueHandler", "handlers": ["f"]},
+    },
+})
+print([name for name in sys.modules if "redact" in name])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert "[]" == done.stdout.strip()
 
 
 def test_wrong_options_are_named() -> None:
