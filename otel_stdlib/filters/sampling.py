@@ -109,8 +109,8 @@ class SamplingFilter(Suppressing):
                     if trace_based and context is not None and _is_unsampled(context):
                         return isinstance(record, Summary)
                 ratio, limit = plain or chosen.get((record.name, level)) or choose(record.name, level)
-                if limit == KEEP_ALL:
-                    return True
+                if limit == KEEP_ALL or type(record) is Summary:
+                    return True  # what a filter makes of records that passed here has their mark already
                 found = ""
                 if by_trace:
                     found = "" if context is None else context.trace_id
@@ -125,7 +125,7 @@ class SamplingFilter(Suppressing):
                 if THRESHOLD in fields:
                     ratio, limit = _again(fields, ratio, limit)
                 if randomness < limit:
-                    return isinstance(record, Summary)
+                    return False
                 return mark(record, limit, "" if found else randomness) if marks else True
             except Exception:  # a record that was made by hand: no reason to lose it
                 return True

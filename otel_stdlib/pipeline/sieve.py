@@ -117,9 +117,10 @@ class Sieve:
         """
         if is_delivery_thread(record):
             return None
-        if isinstance(record, Summary) and record.only_for is not None:
+        only_for = getattr(record, "only_for", None) if isinstance(record, Summary) else None
+        if only_for is not None:
             # Of a filter of one of the handlers, or of another that is in front of all of them.
-            mine = [place.key for place in self._places if place.handler is record.only_for]
+            mine = [place.key for place in self._places if place.handler is only_for]
             answers.update({place.key: None for place in self._places if mine and place.key not in mine})
         # Those without filters first: they get the record as it is before any filter has seen it.
         plain: Line | None = None

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from otel_stdlib.facts.errors import ConfigError
-from otel_stdlib.filters import SamplingFilter
+from otel_stdlib.filters import DedupeFilter, SamplingFilter
 from otel_stdlib.filters.randomness import explicit_randomness, parse_threshold, threshold
 from tests.filters.parts import Kept, logged, record, trace
 from tests.tree import ROOT
@@ -218,6 +218,19 @@ class TestMark:
             assert len(other.records) == 64
             assert not any("sampling.threshold" in each.__dict__ for each in other.records)
             assert all("sampling.randomness" in line["attributes"] for line in made.lines())
+
+    def test_what_another_filter_makes_of_marked_records(self, tmp_path: Path) -> None:
+        """It has their mark once: it is not sampled again, and reaches every destination."""
+        dedupe = DedupeFilter(3_600, by="template")
+        with logged(tmp_path, SamplingFilter(0.5), dedupe) as made, trace("f" * 32):
+            made.file.addFilter(logging.Filter())
+            for _ in range(20):
+                made.logger.info("x")
+            first, last = made.lines()
+            found = last["attributes"]
+            assert (found["otel_stdlib.repeat.count"], found["sampling.threshold"]) == (19, "8")
+            assert first["attributes"]["sampling.threshold"] == "8"
+            assert made.queue.health()["dropped"] == {}
 
     def test_ratio_one_and_mark_off(self) -> None:
         """What is not sampled is not marked, and is the same object."""
