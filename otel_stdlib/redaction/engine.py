@@ -239,7 +239,8 @@ class Redactor:
         return self.value(value, tally, path, depth)
 
     def _number(self, value: int, tally: Tally) -> Any:
-        if not self.numbers or not 12 <= len(str(value)) <= 19:
+        # By size: text of a number of thousands of digits is slow, and refused by Python 3.11.
+        if not self.numbers or not 10**11 <= value < 10**19:
             return value
         text = self.text(str(value), tally)
         return text if text != str(value) else value

@@ -51,9 +51,9 @@ def test_rules_to_opt_in(rule: str, text: str, expected: str | None) -> None:
 
 
 def test_a_card_is_masked_as_a_number_too() -> None:
-    """A card is masked as a number too."""
+    """Among other numbers, of any length."""
     tally: dict[str, int] = {}
-    given = {"paid_with": 4111111111111111, "order": 7, "epoch_ms": 1700000000006}
+    given = {"paid_with": 4111111111111111, "order": 7, "epoch_ms": 1700000000006, "huge": 10**5000}
     assert {**given, "paid_with": M} == EVERYTHING.value(given, tally)
     assert {"card": 1} == tally
 
