@@ -215,6 +215,8 @@ class Redactor:
             while unique in made:
                 unique, number = f"{name}#{number}", number + 1
             new = self.member(key if type(key) is str else str(key), member, tally, path, depth + 1)
+            if name is not key:  # what is left of a key may name a secret
+                new = self.member(name, new, tally, path, depth + 1)
             changed = changed or new is not member or unique is not key
             made[unique] = new
         return made if changed else value

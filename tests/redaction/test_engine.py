@@ -4,7 +4,7 @@ import base64
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from otel_stdlib.redaction import Redaction, Redactor
@@ -249,6 +249,9 @@ def test_no_value_raises(value: Any) -> None:
 @given(st.sampled_from(sorted(SECRETS)), _TEXTS, st.sampled_from([" ", "\n", '"', "'", ",", "\0"]))
 def test_no_output_holds_a_secret(rule: str, text: str, mark: str) -> None:
     """No output holds a secret."""
+    assume(
+        SECRETS[rule] not in text
+    )  # there it may be a part of a longer token, which is no secret of that kind
     given = f"{text}{mark}{SECRETS[rule]}{mark}"
     for redactor in (DEFAULT, HASHED, NAMED):
         assert SECRETS[rule] not in redactor.text(given, {})

@@ -138,10 +138,10 @@ class QuickWriter:
                         parts += self._pairs.parsed(payload[last:-1])
                 parts += uid, b"%014x" % lsn, tail, time, end
                 records.append(whole(b"".join(parts)))
-            except ValueError:
+            except Exception:  # NotOrdinary, or what a field of another kind raises
                 try:
                     name, record = careful(frame)
-                except ValueError as error:
+                except Exception as error:  # whatever a record that is not ours holds: it alone is at fault
                     damaged[lsn] = f"the record cannot be read: {error}"
                 else:
                     scopes.setdefault(name, []).append(record)
@@ -156,7 +156,7 @@ class QuickWriter:
             scope, site = self._sites.get(place) or self._new_site(place)
             field = self._levels.get(level) or self._new_level(level)
             tail = self._tails.get(head) or self._new_tail(head)
-        except ValueError:
+        except Exception:
             return None
         return Pieces(level, field, head, tail, place, site, scope)
 
