@@ -68,6 +68,7 @@ def test_a_server_that_is_away_is_said(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.long
 def test_elasticsearch(elasticsearch_server: Elasticsearch, tmp_path: Path) -> None:
     """Options are YAML."""
     name = f"performance-{secrets.token_hex(4)}"
@@ -79,6 +80,7 @@ def test_elasticsearch(elasticsearch_server: Elasticsearch, tmp_path: Path) -> N
     assert elasticsearch_server.count(name) == 5 * 201
 
 
+@pytest.mark.long
 def test_postgres(postgres_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A password comes from the environment."""
     monkeypatch.setenv("PERFORMANCE_PASSWORD", postgres_database.password or "")
@@ -96,6 +98,7 @@ def test_postgres(postgres_database: Database, tmp_path: Path, monkeypatch: pyte
     assert postgres_database.execute("SELECT count(*) FROM performance") == [(5 * 201,)]
 
 
+@pytest.mark.long
 def test_kafka(kafka_broker: KafkaBroker, tmp_path: Path) -> None:
     """A topic of its own."""
     topic = f"performance-{secrets.token_hex(4)}"
@@ -105,6 +108,7 @@ def test_kafka(kafka_broker: KafkaBroker, tmp_path: Path) -> None:
     is_whole(done, tmp_path, "kafka")
 
 
+@pytest.mark.long
 def test_otlp(otel_collector: OtelCollector, tmp_path: Path) -> None:
     """Into a Collector."""
     done = performance_test(tmp_path, "--backend", "otlp", "--config", f"endpoint={otel_collector.endpoint}")

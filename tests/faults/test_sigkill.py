@@ -12,6 +12,7 @@ import pytest
 from tests.tree import ROOT
 
 
+@pytest.mark.long
 @pytest.mark.fault
 @pytest.mark.slow
 @pytest.mark.timeout(300)

@@ -91,6 +91,7 @@ def test_security_and_tls(elasticsearch_secure: Elasticsearch, index: str) -> No
         urllib.request.urlopen(elasticsearch_secure.url, context=ssl.create_default_context(), timeout=30)
 
 
+@pytest.mark.long
 def test_own_node_with_limits_and_an_expired_certificate(
     elasticsearch_node: Callable[..., Elasticsearch], elasticsearch_secure: Elasticsearch, index: str
 ) -> None:

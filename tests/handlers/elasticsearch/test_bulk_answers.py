@@ -78,6 +78,7 @@ def test_item_403_waits_with_an_alarm(
     target.close()
 
 
+@pytest.mark.long
 def test_item_404_waits_with_an_alarm(
     elasticsearch_node: Callable[..., Elasticsearch], index: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -96,6 +97,7 @@ def test_item_404_waits_with_an_alarm(
     target.close()
 
 
+@pytest.mark.long
 def test_item_429_is_retried_alone(
     elasticsearch_node: Callable[..., Elasticsearch], index: str, tmp_path: Path
 ) -> None:
@@ -130,6 +132,7 @@ def test_item_429_is_retried_alone(
     assert set(source.uids()) <= set(stored_ids(node, index))
 
 
+@pytest.mark.long
 def test_item_503_is_retried_alone(elasticsearch_server: Elasticsearch, index: str, tmp_path: Path) -> None:
     """A shard without enough copies says so in its own items, in time; the other index has its documents by then."""
     lacking = f"{index}-lacking"
@@ -152,6 +155,7 @@ def test_item_503_is_retried_alone(elasticsearch_server: Elasticsearch, index: s
     assert set(source.uids()) <= set(stored_ids(elasticsearch_server, f"{index}-*"))
 
 
+@pytest.mark.long
 def test_request_429_is_sent_again_whole(
     elasticsearch_node: Callable[..., Elasticsearch], index: str
 ) -> None:
@@ -176,6 +180,7 @@ def test_request_429_is_sent_again_whole(
     target.close()
 
 
+@pytest.mark.long
 def test_request_413_is_split_and_a_single_document_rejected(
     elasticsearch_node: Callable[..., Elasticsearch], index: str
 ) -> None:

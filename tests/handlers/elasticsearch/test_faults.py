@@ -35,6 +35,7 @@ def settled(source: ListSource) -> bool:
     return source.cursor >= source.head()
 
 
+@pytest.mark.long
 def test_server_killed_and_restarted_again_and_again(
     elasticsearch_node: Callable[..., Elasticsearch], index: str, tmp_path: Path
 ) -> None:

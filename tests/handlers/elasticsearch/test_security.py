@@ -129,6 +129,7 @@ def test_verification_switched_off(elasticsearch_secure: Elasticsearch) -> None:
     target.close()
 
 
+@pytest.mark.long
 def test_expired_certificate_then_a_new_one(
     elasticsearch_node: Callable[..., Elasticsearch], authority: Authority, index: str, tmp_path: Path
 ) -> None:

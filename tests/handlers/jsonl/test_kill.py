@@ -125,6 +125,7 @@ enumerate_steps(before, body, after)
     assert int(rounds) > 100
 
 
+@pytest.mark.long
 def test_killed_at_every_step_of_compressing(tmp_path: Path) -> None:
     """Every record is in one file, compressed or not; what is left over is cleared away."""
     rounds = run(
@@ -204,6 +205,7 @@ enumerate_steps(before, body, after)
     assert int(rounds) > 20
 
 
+@pytest.mark.long
 def test_killed_at_random_inside_large_writes(tmp_path: Path) -> None:
     """Forty writers of 2 MB blocks die at a seeded moment of a write; each record is there once, each line whole."""
     out = run(

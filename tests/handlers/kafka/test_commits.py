@@ -16,6 +16,7 @@ from tests.servers.kafka import KafkaBroker
 from tests.support import eventually
 
 
+@pytest.mark.long
 @pytest.mark.fault
 def test_broker_killed_between_a_commit_and_its_markers(
     kafka_node: Callable[..., KafkaBroker], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -15,6 +15,7 @@ from tests.servers.kafka import KafkaBroker
 from tests.servers.tls import Authority, RenewedAuthority
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("transactional", [False, True])
 def test_a_renewed_authority_is_read_again(
     kafka_node: Callable[..., KafkaBroker],
@@ -38,6 +39,7 @@ def test_a_renewed_authority_is_read_again(
     assert {1} == set(Counter(found).values())
 
 
+@pytest.mark.long
 def test_an_unknown_authority_lets_records_wait(
     kafka_node: Callable[..., KafkaBroker], tmp_path: Path
 ) -> None:

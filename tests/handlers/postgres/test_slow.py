@@ -100,6 +100,7 @@ def test_a_table_lock_only_delays(make: Make, run: Run, postgres_database: Datab
     assert expected(source) == uids(postgres_database)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_table_lock_of_thirty_seconds(make: Make, run: Run, postgres_database: Database) -> None:
     """The time that a careless migration takes, with records coming all the while."""
