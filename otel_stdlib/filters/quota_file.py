@@ -11,7 +11,7 @@ import orjson
 from otel_stdlib.facts.clock import monotonic
 from otel_stdlib.facts.descriptor import Descriptor
 from otel_stdlib.facts.errors import ConfigError
-from otel_stdlib.facts.filelock import try_lock
+from otel_stdlib.facts.filelock import try_lock, unlock
 from otel_stdlib.facts.threads import sleep
 from otel_stdlib.spool.segment import SAFE_OPEN
 
@@ -95,6 +95,7 @@ class QuotaFile:
                     self._write(root, known)
             return known, fresh
         finally:
+            unlock(lock.fd)  # a child that was forked meanwhile has it too
             lock.close()
 
     def _lock(self, root: Descriptor, patience: float) -> Descriptor:

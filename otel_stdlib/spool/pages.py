@@ -15,7 +15,7 @@ from typing import NamedTuple
 from zlib import crc32
 
 from otel_stdlib.facts.descriptor import Descriptor
-from otel_stdlib.facts.filelock import try_lock
+from otel_stdlib.facts.filelock import try_lock, unlock
 from otel_stdlib.spool.ids import new_spool_id
 from otel_stdlib.spool.segment import SAFE_OPEN
 
@@ -139,13 +139,19 @@ def leftover_pages(root: Descriptor, kind: str, own: Iterable[str]) -> Iterator[
             continue
         try:
             descriptor = Descriptor(os.open(name, os.O_RDWR | SAFE_OPEN, dir_fd=root.fd))
-            if not try_lock(descriptor.fd) or not os.fstat(descriptor.fd).st_nlink:
+            if not try_lock(descriptor.fd):
                 continue
-            found = _read(descriptor.fd)
         except OSError:
             continue
-        yield name, found
-        descriptor.close()
+        try:
+            found = _read(descriptor.fd) if os.fstat(descriptor.fd).st_nlink else None
+            if found is not None:
+                yield name, found
+        except OSError:
+            continue
+        finally:
+            unlock(descriptor.fd)  # a child that was forked meanwhile has it too
+            descriptor.close()
 
 
 def _read(fd: int) -> list[Counted]:

@@ -23,6 +23,8 @@ LOCKERS = {
     "handlers/jsonl/lock.py": "registered in ``_heirs``",
     "handlers/jsonl/compress.py": "held for one file on one thread, and unlocked by name",
     "delivery/letterfile.py": "held for one letter, and unlocked by name",
+    "filters/quota_file.py": "held for one addition, and unlocked by name",
+    "spool/pages.py": "let go by ``reporting._forks``; another's is held for one reading, and unlocked by name",
     "facts/filelock.py": "takes and gives; it keeps nothing",
 }
 
