@@ -197,6 +197,7 @@ handlers:
     handlers: [file]
     redaction: $REDACTION
 root: {level: INFO, handlers: [queue]}
+disable_existing_loggers: false
 """
 
 
