@@ -7,6 +7,7 @@ import gzip
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -165,12 +166,11 @@ def _rewrite(path: Path, redaction: Redaction) -> Tally:
         with os.fdopen(handle, "wb") as raw:
             with open(path, "rb") as file:
                 packed = file.read(2) == _GZIP
-            out = cast("BinaryIO", gzip.GzipFile(fileobj=raw, mode="wb", mtime=0)) if packed else raw
-            for line in _lines(path):
-                text = line.rstrip(b"\r\n")
-                out.write(redact_line(text, redaction, tally) + line[len(text) :])
-            if packed:
-                out.close()
+            writer = gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) if packed else nullcontext(raw)
+            with cast("AbstractContextManager[BinaryIO]", writer) as out:
+                for line in _lines(path):
+                    text = line.rstrip(b"\r\n")
+                    out.write(redact_line(text, redaction, tally) + line[len(text) :])
             raw.flush()
             os.fchmod(raw.fileno(), before.st_mode & 0o7777)
             os.fsync(raw.fileno())
