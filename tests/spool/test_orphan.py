@@ -119,6 +119,21 @@ def test_without_any_manifest_the_frames_are_still_there(tmp_path: Path) -> None
     assert payload_numbers(orphan.new_store(), orphan.seed) == list(range(1500))
 
 
+def test_a_deletion_that_was_cut_short_is_completed(tmp_path: Path) -> None:
+    """The lock goes last: a folder that has nothing else was being deleted when its process ended."""
+    spool = make_spool(root_at(tmp_path))
+    put(spool, 3)
+    folder = tmp_path / "spools" / spool.spool_id
+    spool.directory.release()  # type: ignore[union-attr]
+    for path in folder.iterdir():
+        if path.name != "lock":
+            path.unlink()
+    [orphan] = orphans(tmp_path)
+    assert orphan.is_finished()
+    orphan.remove()
+    assert not folder.exists()
+
+
 def test_an_unreadable_segment_is_skipped(tmp_path: Path) -> None:
     """A segment that is gone or cut short costs its own records only."""
     spool = make_spool(root_at(tmp_path))
