@@ -147,7 +147,8 @@ class Orphan:
     def is_finished(self) -> bool:
         """Whether nothing in it waits any more. Records that no destination was named for still wait."""
         if self.manifest is None:
-            return not self._numbers  # without segments its deletion had begun, which leaves the lock to the end
+            # Without segments its deletion had begun, which leaves the lock to the end.
+            return not self._numbers
         if self.targets:
             return all(self.is_settled(target.hash) for target in self.targets)
         try:
